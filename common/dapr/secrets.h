@@ -1,0 +1,33 @@
+/* common/dapr/secrets.h — secrets from the Dapr secret store, read again so that a rotated one is
+ * in use within 60 s. */
+#ifndef COMMON_DAPR_SECRETS_H
+#define COMMON_DAPR_SECRETS_H
+
+#include <stddef.h>
+
+#include "common/dapr/dapr.h"
+
+struct log;
+
+struct secret {
+    struct secret_pair {
+        const char *name;
+        const char *value;
+    } *pairs;
+    size_t n_pairs;
+};
+const char *secret_value(const struct secret *secret, const char *name); /* NULL: none */
+
+/** Take note of a secret that is new or has changed; borrowed. Return false with err set when it is
+ *  unusable: it is logged (never the value), the old one stays in use, and it is read again. */
+typedef bool secret_changed_fn(void *arg, const struct secret *secret, struct err *err);
+
+struct secret_watch;
+/** Read `name` of `store` at once, then every `interval_ms`; while the sidecar is away every second. */
+struct secret_watch *secret_watch_new(struct dapr *dapr, struct loop *loop, const struct log *log,
+                                      const char *store, const char *name, int interval_ms,
+                                      secret_changed_fn *changed, void *arg);
+bool secret_watch_is_loaded(const struct secret_watch *watch);
+void secret_watch_free(struct secret_watch *watch); /* NULL is fine */
+
+#endif

@@ -1,0 +1,26 @@
+/* common/pg/migrate.h — numbered SQL files, embedded in the binary, applied under an advisory lock.
+ *
+ * `up` applies what is missing, each in its own transaction, and stores its down script in
+ * schema_migration, so that an older binary can go back. Blocking: for the command line alone. */
+#ifndef COMMON_PG_MIGRATE_H
+#define COMMON_PG_MIGRATE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/base/err.h"
+
+struct migration {
+    int number;
+    const char *name; /* "task_version" */
+    const char *up;
+    const char *down;
+};
+
+/** Run `migrate up | down [N] | status` on the schema owner's `url`; print a line per step to `out`.
+ *  `down` goes back one, or to version N, by the stored scripts, newer ones than the binary
+ *  knows included. `up` fails when an applied file's text has changed since. */
+MUST_CHECK bool migrate_run(const char *url, const struct migration *migrations, size_t n_migrations,
+                            int argc, char **argv, FILE *out, struct err *err);
+
+#endif
