@@ -12,7 +12,7 @@ struct metrics;
 struct dapr_config {
     int port;              /* of the sidecar on 127.0.0.1 */
     const char *api_token; /* sent as dapr-api-token; borrowed for the life of the client */
-    const char *app_id;    /* of this service: "backend"; the source of events is "/todo/<app_id>" */
+    const char *app_id; /* of this service: "backend"; the source of events is "/todo/<app_id>" */
     struct loop *loop;
     struct metrics *metrics; /* may be NULL */
 };
@@ -30,8 +30,8 @@ void dapr_check_outbound(struct dapr *dapr, int limit_ms, dapr_done_fn *done, vo
 /** Send any call to the sidecar: `path` begins with /v1.0. For the files of this folder. A status
  *  of 400 and above becomes an err: 5xx and 429 ERR_UNAVAILABLE, 401/403 ERR_FORBIDDEN, 404
  *  ERR_NOT_FOUND, 409 ERR_CONFLICT, else ERR_INTERNAL; `answer` is set then too. */
-void dapr_send(struct dapr *dapr, enum http_method method, const char *path, const char *content_type,
-               const char *traceparent, const void *body, size_t n_bytes, int limit_ms,
-               http_answered_fn *done, void *arg);
+void dapr_send(struct dapr *dapr, enum http_method method, const char *path,
+               const char *content_type, const char *traceparent, const void *body, size_t n_bytes,
+               int limit_ms, http_answered_fn *done, void *arg);
 
 #endif

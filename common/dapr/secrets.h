@@ -13,7 +13,7 @@ struct secret {
     struct secret_pair {
         const char *name;
         const char *value;
-    } *pairs;
+    } * pairs;
     size_t n_pairs;
 };
 const char *secret_value(const struct secret *secret, const char *name); /* NULL: none */

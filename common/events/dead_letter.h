@@ -13,8 +13,8 @@ struct dead_letter {
     const char *consumer; /* app id */
     const char *topic;
     const char *reason;
-    const char *event;     /* the original as JSON text, unchanged; NULL when it is not JSON */
-    const char *event_b64; /* the original's bytes in base64 when it is not JSON; else NULL */
+    const char *event;     /* the original's JSON text, unchanged: a JSON string on the wire */
+    const char *event_b64; /* its bytes in base64 when it is not JSON; one of the two is NULL */
 };
 
 void dead_letter_write(const struct dead_letter *letter, struct buf *out);

@@ -20,7 +20,12 @@ enum {
 };
 
 enum task_status { TASK_OPEN, TASK_COMPLETED };
-enum task_priority { TASK_PRIORITY_LOW, TASK_PRIORITY_NORMAL, TASK_PRIORITY_HIGH, TASK_PRIORITY_URGENT };
+enum task_priority {
+    TASK_PRIORITY_LOW,
+    TASK_PRIORITY_NORMAL,
+    TASK_PRIORITY_HIGH,
+    TASK_PRIORITY_URGENT
+};
 extern const char *const task_status_words[];   /* "open", "completed", NULL */
 extern const char *const task_priority_words[]; /* "low", "normal", "high", "urgent", NULL */
 

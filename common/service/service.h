@@ -45,47 +45,47 @@ extern const char *const service_log_levels[];
 #define SERVICE_CONFIG_KEYS(type, member, http_initial, app_initial, dapr_initial)                 \
     CONFIG_TEXT(type, member.http_address, "HTTP_ADDRESS", "127.0.0.1", 2, 45,                     \
                 "address of the public port"),                                                     \
-    CONFIG_INT(type, member.http_port, "HTTP_PORT", http_initial, 0, 65535,                        \
-               "public port; 0: any free one"),                                                    \
-    CONFIG_INT(type, member.app_port, "APP_PORT", app_initial, 0, 65535,                           \
-               "port for the sidecar's calls, on 127.0.0.1"),                                      \
-    CONFIG_INT(type, member.dapr_http_port, "DAPR_HTTP_PORT", dapr_initial, 1, 65535,              \
-               "the sidecar's HTTP port on 127.0.0.1"),                                            \
-    CONFIG_SECRET(type, member.dapr_api_token, "DAPR_API_TOKEN", NULL, 16, 256,                    \
-                  "token sent to the sidecar"),                                                    \
-    CONFIG_SECRET(type, member.app_api_token, "APP_API_TOKEN", NULL, 16, 256,                      \
-                  "token the sidecar sends"),                                                      \
-    CONFIG_TEXT(type, member.secret_store, "SECRET_STORE", "secrets", 1, 64,                       \
-                "Dapr secret store component"),                                                    \
-    CONFIG_TEXT(type, member.state_store, "STATE_STORE", "state", 1, 64,                           \
-                "Dapr state store component"),                                                     \
-    CONFIG_TEXT(type, member.pubsub, "PUBSUB", "pubsub", 1, 64, "Dapr pub/sub component"),         \
-    CONFIG_ENUM(type, member.log_level, "LOG_LEVEL", "info", service_log_levels,                   \
-                "least level that is logged"),                                                     \
-    CONFIG_INT(type, member.db_connections, "DB_CONNECTIONS", "8", 1, 128,                         \
-               "connections to the database"),                                                     \
-    CONFIG_INT(type, member.db_limit_ms, "DB_LIMIT_MS", "2000", 50, 60000,                         \
-               "limit of a statement, ms"),                                                        \
-    CONFIG_INT(type, member.drain_ms, "DRAIN_MS", "10000", 0, 600000,                              \
-               "limit of the drain at SIGTERM, ms"),                                               \
-    CONFIG_INT(type, member.secret_interval_ms, "SECRET_INTERVAL_MS", "20000", 100, 60000,         \
-               "how often secrets are read again, ms"),                                            \
-    CONFIG_INT(type, member.relay_poll_ms, "RELAY_POLL_MS", "500", 10, 60000,                      \
-               "how often the outbox is looked at, ms"),                                           \
-    CONFIG_INT(type, member.relay_bulk_max, "RELAY_BULK_MAX", "500", 1, 5000,                      \
-               "events published at once"),                                                        \
-    CONFIG_INT(type, member.http.connections_max, "HTTP_CONNECTIONS_MAX", "1024", 1, 100000,       \
-               "connections per port"),                                                            \
-    CONFIG_INT(type, member.http.head_limit_ms, "HTTP_HEAD_LIMIT_MS", "5000", 100, 600000,         \
-               "limit of a whole request head, ms"),                                               \
-    CONFIG_INT(type, member.http.body_limit_ms, "HTTP_BODY_LIMIT_MS", "10000", 100, 600000,        \
-               "limit of a whole request body, ms"),                                               \
-    CONFIG_INT(type, member.http.idle_limit_ms, "HTTP_IDLE_LIMIT_MS", "60000", 100, 3600000,       \
-               "limit of a connection without a request, ms"),                                     \
-    CONFIG_INT(type, member.http.head_max_bytes, "HTTP_HEAD_MAX_BYTES", "16384", 1024, 1048576,    \
-               "size of a request head, bytes"),                                                   \
-    CONFIG_INT(type, member.http.body_max_bytes, "HTTP_BODY_MAX_BYTES", "1048576", 1024, 16777216, \
-               "size of a request body, bytes")
+        CONFIG_INT(type, member.http_port, "HTTP_PORT", http_initial, 0, 65535,                    \
+                   "public port; 0: any free one"),                                                \
+        CONFIG_INT(type, member.app_port, "APP_PORT", app_initial, 0, 65535,                       \
+                   "port for the sidecar's calls, on 127.0.0.1"),                                  \
+        CONFIG_INT(type, member.dapr_http_port, "DAPR_HTTP_PORT", dapr_initial, 1, 65535,          \
+                   "the sidecar's HTTP port on 127.0.0.1"),                                        \
+        CONFIG_SECRET(type, member.dapr_api_token, "DAPR_API_TOKEN", NULL, 16, 256,                \
+                      "token sent to the sidecar"),                                                \
+        CONFIG_SECRET(type, member.app_api_token, "APP_API_TOKEN", NULL, 16, 256,                  \
+                      "token the sidecar sends"),                                                  \
+        CONFIG_TEXT(type, member.secret_store, "SECRET_STORE", "secrets", 1, 64,                   \
+                    "Dapr secret store component"),                                                \
+        CONFIG_TEXT(type, member.state_store, "STATE_STORE", "state", 1, 64,                       \
+                    "Dapr state store component"),                                                 \
+        CONFIG_TEXT(type, member.pubsub, "PUBSUB", "pubsub", 1, 64, "Dapr pub/sub component"),     \
+        CONFIG_ENUM(type, member.log_level, "LOG_LEVEL", "info", service_log_levels,               \
+                    "least level that is logged"),                                                 \
+        CONFIG_INT(type, member.db_connections, "DB_CONNECTIONS", "8", 1, 128,                     \
+                   "connections to the database"),                                                 \
+        CONFIG_INT(type, member.db_limit_ms, "DB_LIMIT_MS", "2000", 50, 60000,                     \
+                   "limit of a statement, ms"),                                                    \
+        CONFIG_INT(type, member.drain_ms, "DRAIN_MS", "10000", 0, 600000,                          \
+                   "limit of the drain at SIGTERM, ms"),                                           \
+        CONFIG_INT(type, member.secret_interval_ms, "SECRET_INTERVAL_MS", "20000", 100, 60000,     \
+                   "how often secrets are read again, ms"),                                        \
+        CONFIG_INT(type, member.relay_poll_ms, "RELAY_POLL_MS", "500", 10, 60000,                  \
+                   "how often the outbox is looked at, ms"),                                       \
+        CONFIG_INT(type, member.relay_bulk_max, "RELAY_BULK_MAX", "500", 1, 5000,                  \
+                   "events published at once"),                                                    \
+        CONFIG_INT(type, member.http.connections_max, "HTTP_CONNECTIONS_MAX", "1024", 1, 100000,   \
+                   "connections per port"),                                                        \
+        CONFIG_INT(type, member.http.head_limit_ms, "HTTP_HEAD_LIMIT_MS", "5000", 100, 600000,     \
+                   "limit of a whole request head, ms"),                                           \
+        CONFIG_INT(type, member.http.body_limit_ms, "HTTP_BODY_LIMIT_MS", "10000", 100, 600000,    \
+                   "limit of a whole request body, ms"),                                           \
+        CONFIG_INT(type, member.http.idle_limit_ms, "HTTP_IDLE_LIMIT_MS", "60000", 100, 3600000,   \
+                   "limit of a connection without a request, ms"),                                 \
+        CONFIG_INT(type, member.http.head_max_bytes, "HTTP_HEAD_MAX_BYTES", "16384", 1024,         \
+                   1048576, "size of a request head, bytes"),                                      \
+        CONFIG_INT(type, member.http.body_max_bytes, "HTTP_BODY_MAX_BYTES", "1048576", 1024,       \
+                   16777216, "size of a request body, bytes")
 
 /** A secret the service uses beside its database's (`<name>-database`, handled here). */
 struct service_secret {
@@ -105,7 +105,8 @@ struct service_spec {
     const char *summary; /* one line of --help */
     const struct config_key *keys;
     size_t n_keys;
-    const struct pg_statement *const *statements; /* NULL: no database; NULL-terminated. service adds
+    const struct pg_statement *const
+        *statements; /* NULL: no database; NULL-terminated. service adds
                                                      those of outbox and inbox itself */
     const struct migration *migrations;
     size_t n_migrations;
@@ -121,9 +122,10 @@ struct service_spec {
     size_t n_commands;
     bool (*guard)(void *app, struct http_request *req); /* of the public port; NULL: none */
     bool (*open)(void *app, struct err *err); /* after the common parts exist; NULL: none */
-    bool (*is_ready)(void *app, struct err *err); /* NULL: nothing of its own; err says what lacks */
-    void (*drain)(void *app); /* at SIGTERM, before the server waits; NULL: none */
-    void (*close)(void *app); /* before the common parts end; NULL: none */
+    bool (*is_ready)(void *app,
+                     struct err *err); /* NULL: nothing of its own; err says what lacks */
+    void (*drain)(void *app);          /* at SIGTERM, before the server waits; NULL: none */
+    void (*close)(void *app);          /* before the common parts end; NULL: none */
 };
 
 /** First member of every service's struct app; all borrowed from it while it lives. */
