@@ -7,6 +7,9 @@
 
 bool utf8_is_valid(const char *bytes, size_t n_bytes);
 
+/** Return the number of bytes of the character that begins at `bytes`, 0 when none valid does. */
+size_t utf8_length_at(const char *bytes, size_t n_bytes);
+
 /** Return the number of code points of valid UTF-8. */
 size_t utf8_count(const char *text);
 
