@@ -5,29 +5,16 @@
 #define SERVICES_BACKEND_REQUEST_H
 
 #include "common/base/flow.h"
-#include "common/base/uuid.h"
+#include "common/json/json_field.h"
 #include "common/net/http_server.h"
+#include "services/backend/domain/principal.h"
 
 struct app;
-
-/** What a personal API token may be allowed; a signed-in session has them all. */
-enum scope {
-    SCOPE_TASKS_READ = 1,    /* "tasks:read": tasks, sync, history, WebSocket tickets */
-    SCOPE_TASKS_WRITE = 2,   /* "tasks:write" */
-    SCOPE_ACCOUNT_READ = 4,  /* "account:read": profile and export */
-    SCOPE_ACCOUNT_WRITE = 8, /* "account:write": profile */
-    SCOPE_SESSION = 16,      /* no token has it: password, sessions, tokens, deletion */
-};
-
-struct principal {
-    struct uuid user_id;
-    struct uuid session_id; /* "" for a personal API token */
-    unsigned scopes;
-};
+struct buf;
 
 struct request {
-    struct flow flow; /* first member */
-    struct app *app;  /* borrowed */
+    struct flow flow;         /* first member */
+    struct app *app;          /* borrowed */
     struct http_request *req; /* taken; the reply gives it back */
     struct principal who;
     unsigned scope; /* what this request needs: set before request_start */
@@ -37,10 +24,21 @@ struct request {
 void request_start(struct request *request, struct app *app, struct http_request *req,
                    unsigned scope, const struct flow_plan *plan);
 
-/** The first step: read the bearer token (JWT: at once; personal API token: by a query, cached for
- *  no time at all), fill `who`, hold its scopes against `scope`. ERR_UNAUTHENTICATED (with a
- *  WWW-Authenticate header, RFC 6750 §3) or ERR_FORBIDDEN naming the scope. */
+/** The first step: read the bearer token (JWT: mostly at once, its session is looked up again every
+ *  SESSION_CHECK_MS; personal API token: by a query, cached for no time at all), fill `who`, hold
+ *  its scopes against `scope` and the user's rate against the limit. ERR_UNAUTHENTICATED (with a
+ *  WWW-Authenticate header, RFC 6750 §3), ERR_FORBIDDEN naming the scope, or ERR_RATE. */
 enum flow_next request_authenticate(struct flow *flow);
+
+/** Read the body, which must be application/json, as one object into `target`; texts go into the
+ *  flow's arena. What is wrong goes into flow.err: `if (!request_read_json(...)) return
+ *  flow_fail(flow);`. `present` may be NULL. */
+MUST_CHECK bool request_read_json(struct request *request, const struct json_reading *reading,
+                                  void *target, uint64_t *present);
+
+/** Reply, which gives `req` back. `body` is borrowed until return. */
+void request_reply_json(struct request *request, int status, const struct buf *body);
+void request_reply_empty(struct request *request, int status); /* 204 */
 
 /** The end of every finish: reply problem+json when flow.err is set (else the handler has replied),
  *  log one line, clear the flow and free `request`. */

@@ -1,0 +1,27 @@
+/* services/backend/app.h — the one root of the process: the struct alone, for handlers. */
+#ifndef SERVICES_BACKEND_APP_H
+#define SERVICES_BACKEND_APP_H
+
+#include "common/service/service.h"
+#include "services/backend/config.h"
+
+struct jwt_keys;
+struct password_pool;
+struct purge;
+struct rate_limit;
+struct token_cache;
+
+struct app {
+    struct service service;       /* first member: loop, pool, dapr, log, metrics */
+    const struct config *config;  /* borrowed from main */
+    struct jwt_keys *token_keys;  /* sign and verify access tokens; NULL before open */
+    struct jwt_keys *ticket_keys; /* sign WebSocket tickets */
+    struct token_cache *tokens;   /* access tokens that were verified a moment ago */
+    struct password_pool *passwords;
+    struct rate_limit *user_rate, *address_rate, *sign_in_rate;
+    struct purge *purge; /* what expires is deleted */
+};
+
+extern const struct service_spec app_spec; /* app.c */
+
+#endif

@@ -1,0 +1,29 @@
+#include "services/backend/routes.h"
+
+#include "services/backend/handlers/account_handlers.h"
+
+const struct route routes[] = {
+    /* accounts and sessions */
+    {HTTP_POST, "/api/v1/accounts", account_register_start},
+    {HTTP_GET, "/api/v1/account", account_read_start},
+    {HTTP_PATCH, "/api/v1/account", account_update_start},
+    {HTTP_POST, "/api/v1/account/password", password_change_start},
+    {HTTP_POST, "/api/v1/account/delete", account_delete_start},
+    {HTTP_GET, "/api/v1/account/export", account_export_start},
+    {HTTP_POST, "/api/v1/session", session_create_start},
+    {HTTP_DELETE, "/api/v1/session", session_end_start},
+    {HTTP_POST, "/api/v1/session/refresh", session_refresh_start},
+    {HTTP_GET, "/api/v1/sessions", session_list_start},
+    {HTTP_DELETE, "/api/v1/sessions", session_revoke_all_start},
+    {HTTP_DELETE, "/api/v1/sessions/{id}", session_revoke_start},
+    {HTTP_GET, "/api/v1/tokens", api_token_list_start},
+    {HTTP_POST, "/api/v1/tokens", api_token_create_start},
+    {HTTP_DELETE, "/api/v1/tokens/{id}", api_token_revoke_start},
+    {HTTP_POST, "/api/v1/ws/ticket", ws_ticket_start},
+
+    /* the API's description */
+    {HTTP_GET, "/api/docs", docs_page_start},
+    {HTTP_GET, "/api/v1/openapi.yaml", docs_yaml_start},
+    {HTTP_GET, "/api/v1/openapi.json", docs_json_start},
+};
+const size_t routes_n = sizeof(routes) / sizeof(routes[0]);
