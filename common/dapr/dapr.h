@@ -2,6 +2,9 @@
 #ifndef COMMON_DAPR_DAPR_H
 #define COMMON_DAPR_DAPR_H
 
+#include <stddef.h>
+
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/net/http_client.h"
 
@@ -27,11 +30,25 @@ typedef void dapr_done_fn(void *arg, const struct err *err);
 /** Ask /v1.0/healthz/outbound: NULL err when the sidecar's components are up. */
 void dapr_check_outbound(struct dapr *dapr, int limit_ms, dapr_done_fn *done, void *arg);
 
-/** Send any call to the sidecar: `path` begins with /v1.0. For the files of this folder. A status
- *  of 400 and above becomes an err: 5xx and 429 ERR_UNAVAILABLE, 401/403 ERR_FORBIDDEN, 404
- *  ERR_NOT_FOUND, 409 ERR_CONFLICT, else ERR_INTERNAL; `answer` is set then too. */
-void dapr_send(struct dapr *dapr, enum http_method method, const char *path,
-               const char *content_type, const char *traceparent, const void *body, size_t n_bytes,
-               int limit_ms, http_answered_fn *done, void *arg);
+/** A call to the sidecar, for the files of this folder: what is not needed is zero. */
+struct dapr_request {
+    enum http_method method;
+    const char *path; /* begins with /v1.0 */
+    const char *content_type, *traceparent;
+    const void *body;
+    size_t n_bytes;
+    int limit_ms;
+};
+
+/** Send one; borrow all until return. A status of 400 and above becomes an err: 5xx and 429
+ *  ERR_UNAVAILABLE, 401 and 403 ERR_FORBIDDEN, 404 ERR_NOT_FOUND, 409 ERR_CONFLICT, else
+ *  ERR_INTERNAL; `answer` is set then too. `done` runs once, never before returning. */
+void dapr_send(struct dapr *dapr, const struct dapr_request *request, http_answered_fn *done,
+               void *arg);
+void dapr_send_plain(struct dapr *dapr, const struct dapr_request *request, dapr_done_fn *done,
+                     void *arg);
+
+/** Append one segment of a path, percent-encoded (RFC 3986 §2.1). */
+void dapr_add_escaped(struct buf *buf, const char *segment);
 
 #endif

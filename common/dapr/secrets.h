@@ -23,10 +23,17 @@ const char *secret_value(const struct secret *secret, const char *name); /* NULL
 typedef bool secret_changed_fn(void *arg, const struct secret *secret, struct err *err);
 
 struct secret_watch;
-/** Read `name` of `store` at once, then every `interval_ms`; while the sidecar is away every second. */
+
+struct secret_source {
+    const char *store, *name; /* borrowed for the life of the watch */
+    int interval_ms;          /* between two reads; while the sidecar is away it is one second */
+};
+
+/** Read the secret at once, then at every interval, and call `changed` as needed. */
 struct secret_watch *secret_watch_new(struct dapr *dapr, struct loop *loop, const struct log *log,
-                                      const char *store, const char *name, int interval_ms,
+                                      const struct secret_source *source,
                                       secret_changed_fn *changed, void *arg);
+const char *secret_watch_name(const struct secret_watch *watch);
 bool secret_watch_is_loaded(const struct secret_watch *watch);
 void secret_watch_free(struct secret_watch *watch); /* NULL is fine */
 

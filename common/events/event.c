@@ -1,6 +1,7 @@
 /* common/events/event.c — CloudEvents in their structured JSON form. */
 #include "common/events/event.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/uuid.h"
@@ -37,13 +38,10 @@ static const struct json_reading wire_reading = {
 
 static void write_seq(struct json_out *out, int64_t seq)
 {
-    char digits[SEQ_DIGITS_MAX + 1];
-    char *at = digits + SEQ_DIGITS_MAX;
+    char digits[SEQ_DIGITS_MAX + 2];
 
-    *at = '\0';
-    for (; seq > 0; seq /= 10)
-        *--at = (char)('0' + seq % 10);
-    json_text(out, "seq", at);
+    snprintf(digits, sizeof digits, "%lld", (long long)seq);
+    json_text(out, "seq", digits);
 }
 
 void event_write(const struct event *event, struct buf *out)

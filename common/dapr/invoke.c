@@ -1,0 +1,71 @@
+/* common/dapr/invoke.c — other services and output bindings through the sidecar. */
+#include "common/dapr/invoke.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/json/json_out.h"
+
+struct invoke_call {
+    http_answered_fn *done;
+    void *arg;
+};
+
+static void on_invoked(void *arg, const struct http_answer *answer, const struct err *err)
+{
+    static const char problem[] = "application/problem+json";
+    struct invoke_call *call = arg;
+
+    /* the peer's own refusal, not the sidecar's */
+    if (err != NULL && answer != NULL &&
+        strncmp(answer->content_type, problem, sizeof problem - 1) == 0)
+        err = NULL;
+    call->done(call->arg, err == NULL ? answer : NULL, err);
+    mem_free(call);
+}
+
+void dapr_invoke_get(struct dapr *dapr, const char *app_id, const char *path,
+                     const char *traceparent, int limit_ms, http_answered_fn *done, void *arg)
+{
+    struct invoke_call *call = MEM_NEW(struct invoke_call);
+    struct buf url;
+
+    *call = (struct invoke_call){done, arg};
+    buf_init(&url);
+    buf_format(&url, "/v1.0/invoke/%s/method%s", app_id, path);
+    dapr_send(dapr,
+              &(struct dapr_request){.method = HTTP_GET,
+                                     .path = buf_text(&url),
+                                     .traceparent = traceparent,
+                                     .limit_ms = limit_ms},
+              on_invoked, call);
+    buf_clear(&url);
+}
+
+void dapr_invoke_binding(struct dapr *dapr, const char *binding, const char *operation,
+                         const char *data_json, const char *metadata_json, int limit_ms,
+                         dapr_done_fn *done, void *arg)
+{
+    struct json_out out;
+    struct buf path, body;
+
+    buf_init(&path);
+    buf_init(&body);
+    buf_format(&path, "/v1.0/bindings/%s", binding);
+    json_out_init(&out, &body);
+    json_open_object(&out, NULL);
+    json_text(&out, "operation", operation);
+    json_raw(&out, "data", data_json);
+    json_raw(&out, "metadata", metadata_json != NULL ? metadata_json : "{}");
+    json_close_object(&out);
+    dapr_send_plain(dapr,
+                    &(struct dapr_request){.method = HTTP_POST,
+                                           .path = buf_text(&path),
+                                           .content_type = "application/json",
+                                           .body = body.bytes,
+                                           .n_bytes = body.n_bytes,
+                                           .limit_ms = limit_ms},
+                    done, arg);
+    buf_clear(&path);
+    buf_clear(&body);
+}
