@@ -44,6 +44,7 @@ static void drop_cut_character(char *text, size_t length)
 }
 
 /* By way of a copy: the arguments may point into the text that is replaced. */
+PRINTF_LIKE(3, 0)
 static void format_text(char *text, size_t size, const char *format, va_list args)
 {
     char fresh[ERR_TEXT_MAX];
@@ -58,6 +59,7 @@ static void format_text(char *text, size_t size, const char *format, va_list arg
     memcpy(text, fresh, strlen(fresh) + 1);
 }
 
+PRINTF_LIKE(4, 0)
 static void set(struct err *err, enum err_code code, const char *slug, const char *format,
                 va_list args)
 {
@@ -151,8 +153,8 @@ bool err_is_set(const struct err *err)
 
 bool err_is_transient(const struct err *err)
 {
-    return err != NULL && (err->code == ERR_TIMEOUT || err->code == ERR_UNAVAILABLE ||
-                           err->code == ERR_RATE);
+    return err != NULL &&
+           (err->code == ERR_TIMEOUT || err->code == ERR_UNAVAILABLE || err->code == ERR_RATE);
 }
 
 const char *err_code_name(enum err_code code)

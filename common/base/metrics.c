@@ -28,8 +28,8 @@ enum { N_BUCKETS = sizeof buckets / sizeof buckets[0] };
 struct metrics_series {
     struct metrics_series *next;
     enum metrics_type type;
-    char *labels;  /* owned; "" for none */
-    double value;  /* of a histogram: the sum */
+    char *labels;   /* owned; "" for none */
+    double value;   /* of a histogram: the sum */
     uint64_t *n_in; /* owned; of a histogram: observations per bucket, the last beyond all bounds */
 };
 
@@ -258,13 +258,17 @@ static double count_open_fds(void)
 
 static double boot_time(void)
 {
-    char text[16384];
-    const char *line;
+    FILE *file = fopen("/proc/stat", "re");
+    double seconds = 0;
+    char line[256]; /* a longer line comes in pieces, none of which begins like ours */
 
-    if (!read_proc("/proc/stat", text, sizeof text))
+    if (file == NULL)
         return 0;
-    line = strstr(text, "\nbtime ");
-    return line == NULL ? 0 : strtod(line + strlen("\nbtime "), NULL);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "btime ", strlen("btime ")) == 0)
+            seconds = strtod(line + strlen("btime "), NULL);
+    fclose(file);
+    return seconds;
 }
 
 /* proc(5): the fields of /proc/self/stat count from 1; the second, the name, may hold spaces and
@@ -285,8 +289,8 @@ static bool read_stat(double fields[25])
 
 void metrics_refresh_process(struct metrics *metrics)
 {
-    struct metrics_series *start_time = metrics_gauge(metrics, "process_start_time_seconds",
-                                                      "Start time since the epoch.", NULL);
+    struct metrics_series *start_time =
+        metrics_gauge(metrics, "process_start_time_seconds", "Start time since the epoch.", NULL);
     double ticks = (double)sysconf(_SC_CLK_TCK);
     double fields[25];
 

@@ -18,12 +18,13 @@
 struct json_out;
 
 enum json_kind {
-    JSON_KIND_TEXT,  /* const char *, limits in code points; NUL and control characters but \n \t refused */
-    JSON_KIND_INT,   /* int64_t */
-    JSON_KIND_BOOL,  /* bool */
-    JSON_KIND_TIME,  /* int64_t, ms since 1970 UTC; 0 is none */
-    JSON_KIND_ENUM,  /* int, index into words; -1 is none */
-    JSON_KIND_UUID,  /* struct uuid; "" is none */
+    JSON_KIND_TEXT, /* const char *, limits in code points; control characters (C0, DEL, C1) but
+                        \n and \t refused */
+    JSON_KIND_INT,  /* int64_t; a whole number, 3.0 too; a nullable one takes 0 for none */
+    JSON_KIND_BOOL, /* bool */
+    JSON_KIND_TIME, /* int64_t, ms since 1970 UTC, years 1970 to 9999; 0 is none, so not readable */
+    JSON_KIND_ENUM, /* int, index into words; -1 is none */
+    JSON_KIND_UUID, /* struct uuid; "" is none */
     JSON_KIND_TEXTS, /* struct json_texts; limits of each text; words is NULL; at most max_items */
     JSON_KIND_RAW,   /* const char *, any JSON value as text, minified */
     JSON_KIND_RAWS,  /* struct json_texts, an array of any JSON values as texts */
@@ -31,11 +32,11 @@ enum json_kind {
 
 enum json_flags {
     JSON_OPTIONAL = 0,
-    JSON_REQUIRED = 1,   /* absent is an error */
-    JSON_NULLABLE = 2,   /* null is fine: NULL, 0 (time, int), -1 (enum), "" (uuid), no items */
-    JSON_READ_ONLY = 4,  /* written only; in input it is an unknown field */
-    JSON_OMIT_NONE = 8,  /* writing leaves out what is none, instead of null */
-    JSON_ONE_LINE = 16,  /* of a text: \n and \t are refused too */
+    JSON_REQUIRED = 1,  /* absent is an error */
+    JSON_NULLABLE = 2,  /* null is fine: NULL, 0 (time, int), -1 (enum), "" (uuid), no items */
+    JSON_READ_ONLY = 4, /* written only; in input it is an unknown field */
+    JSON_OMIT_NONE = 8, /* writing leaves out what is none, instead of null */
+    JSON_ONE_LINE = 16, /* of a text: \n and \t are refused too */
 };
 
 struct json_texts {
@@ -54,23 +55,41 @@ struct json_field {
 };
 
 #define JSON_TEXT(type, member, name, flags, min, max)                                             \
-    {JSON_KIND_TEXT, flags, offsetof(type, member), name, min, max, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_TEXT, flags, offsetof(type, member), name, min, max, 0, NULL                     \
+    }
 #define JSON_INT(type, member, name, flags, min, max)                                              \
-    {JSON_KIND_INT, flags, offsetof(type, member), name, min, max, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_INT, flags, offsetof(type, member), name, min, max, 0, NULL                      \
+    }
 #define JSON_BOOL(type, member, name, flags)                                                       \
-    {JSON_KIND_BOOL, flags, offsetof(type, member), name, 0, 0, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_BOOL, flags, offsetof(type, member), name, 0, 0, 0, NULL                         \
+    }
 #define JSON_TIME(type, member, name, flags)                                                       \
-    {JSON_KIND_TIME, flags, offsetof(type, member), name, 0, 0, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_TIME, flags, offsetof(type, member), name, 0, 0, 0, NULL                         \
+    }
 #define JSON_ENUM(type, member, name, flags, words)                                                \
-    {JSON_KIND_ENUM, flags, offsetof(type, member), name, 0, 0, 0, words}
+    {                                                                                              \
+        JSON_KIND_ENUM, flags, offsetof(type, member), name, 0, 0, 0, words                        \
+    }
 #define JSON_UUID(type, member, name, flags)                                                       \
-    {JSON_KIND_UUID, flags, offsetof(type, member), name, 0, 0, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_UUID, flags, offsetof(type, member), name, 0, 0, 0, NULL                         \
+    }
 #define JSON_TEXTS(type, member, name, flags, max_items, min, max)                                 \
-    {JSON_KIND_TEXTS, flags, offsetof(type, member), name, min, max, max_items, NULL}
+    {                                                                                              \
+        JSON_KIND_TEXTS, flags, offsetof(type, member), name, min, max, max_items, NULL            \
+    }
 #define JSON_RAW(type, member, name, flags)                                                        \
-    {JSON_KIND_RAW, flags, offsetof(type, member), name, 0, 0, 0, NULL}
+    {                                                                                              \
+        JSON_KIND_RAW, flags, offsetof(type, member), name, 0, 0, 0, NULL                          \
+    }
 #define JSON_RAWS(type, member, name, flags, max_items)                                            \
-    {JSON_KIND_RAWS, flags, offsetof(type, member), name, 0, 0, max_items, NULL}
+    {                                                                                              \
+        JSON_KIND_RAWS, flags, offsetof(type, member), name, 0, 0, max_items, NULL                 \
+    }
 
 enum { JSON_DEPTH_MAX = 32 };
 enum json_unknown { JSON_REFUSE_UNKNOWN, JSON_IGNORE_UNKNOWN };
@@ -86,8 +105,9 @@ struct json_reading {
 /** Read one JSON object of `n_bytes` into `target`, texts into `arena`. Absent fields leave their
  *  member alone. `*present` (may be NULL) gets bit i for each field i that was there, null too.
  *  Fail with ERR_INVALID: malformed (RFC 8259 strictly; the byte is named), invalid UTF-8, NUL,
- *  a key twice, deeper than JSON_DEPTH_MAX, not an object; and one field entry for each unknown
- *  field, wrong type, null, missing or out-of-limit value, naming the limit. */
+ *  deeper than JSON_DEPTH_MAX, not an object; and one field entry for each key twice (but those
+ *  that are ignored), unknown field, wrong type, null, missing or out-of-limit value, naming the
+ *  limit. Entries are added to those `err` has already (of another object of the same request). */
 MUST_CHECK bool json_read(const char *text, size_t n_bytes, const struct json_reading *reading,
                           struct arena *arena, void *target, uint64_t *present, struct err *err);
 

@@ -20,11 +20,13 @@ void json_open_object(struct json_out *out, const char *key);
 void json_close_object(struct json_out *out);
 void json_open_array(struct json_out *out, const char *key);
 void json_close_array(struct json_out *out);
-void json_text(struct json_out *out, const char *key, const char *value); /* NULL: null; valid UTF-8 */
+void json_text(struct json_out *out, const char *key,
+               const char *value); /* NULL: null; valid UTF-8 */
 void json_int(struct json_out *out, const char *key, int64_t value);
 void json_bool(struct json_out *out, const char *key, bool value);
 void json_null(struct json_out *out, const char *key);
 void json_time(struct json_out *out, const char *key, int64_t at); /* 0: null */
-void json_raw(struct json_out *out, const char *key, const char *json); /* trusted JSON; NULL: null */
+void json_raw(struct json_out *out, const char *key,
+              const char *json); /* trusted JSON; NULL: null */
 
 #endif
