@@ -33,7 +33,8 @@ extern const struct pg_statement OUTBOX_DELETE; /* $1 bigint[]: what was acknowl
 extern const struct pg_statement OUTBOX_INSERT; /* one row of its own, for dead letters */
 
 /** Read the rows of OUTBOX_CLAIM into the arena. */
-struct outbox_row *outbox_read_rows(const struct pg_rows *rows, struct arena *arena, size_t *n_rows);
+struct outbox_row *outbox_read_rows(const struct pg_rows *rows, struct arena *arena,
+                                    size_t *n_rows);
 
 /** Fill the parameters of OUTBOX_INSERT. */
 void outbox_add_params(struct pg_params *params, const struct outbox_row *row);

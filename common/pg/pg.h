@@ -34,19 +34,21 @@ struct pg_params {
     struct arena *arena; /* numbers are formatted into it */
 };
 void pg_params_init(struct pg_params *params, struct arena *arena);
-void pg_add_text(struct pg_params *params, const char *value);   /* borrowed; NULL is NULL */
+void pg_add_text(struct pg_params *params, const char *value); /* borrowed; NULL is NULL */
 void pg_add_int(struct pg_params *params, int64_t value);
 void pg_add_bool(struct pg_params *params, bool value);
-void pg_add_time(struct pg_params *params, int64_t at);          /* ms → timestamptz text; 0 is NULL */
+void pg_add_time(struct pg_params *params, int64_t at); /* ms → timestamptz text; 0 is NULL */
 void pg_add_texts(struct pg_params *params, const char *const *items, size_t n_items); /* text[] */
-void pg_add_bytes(struct pg_params *params, const void *bytes, size_t n_bytes);  /* bytea, hex form */
+void pg_add_bytes(struct pg_params *params, const void *bytes,
+                  size_t n_bytes); /* bytea, hex form */
 
 struct pg_config {
     int connections;
-    int limit_ms;       /* of one statement, waiting for a connection included */
-    int pipeline_max;   /* calls in flight on one connection; 0: 64 */
-    int waiting_max;    /* calls waiting for room; beyond it ERR_UNAVAILABLE at once; 0: 4096 */
-    const struct pg_statement *const *statements; /* all that will ever be called, NULL-terminated */
+    int limit_ms;     /* of one statement, waiting for a connection included */
+    int pipeline_max; /* calls in flight on one connection; 0: 64 */
+    int waiting_max;  /* calls waiting for room; beyond it ERR_UNAVAILABLE at once; 0: 4096 */
+    const struct pg_statement *const
+        *statements; /* all that will ever be called, NULL-terminated */
     struct loop *loop;
     struct metrics *metrics; /* pool gauges, a histogram per statement; may be NULL */
     const struct log *log;
@@ -59,7 +61,7 @@ struct pg_pool *pg_pool_new(const struct pg_config *config);
  *  and jitter for ever while the server is away. */
 void pg_pool_set_url(struct pg_pool *pool, const char *url);
 bool pg_pool_is_ready(const struct pg_pool *pool); /* at least one connection works */
-void pg_pool_free(struct pg_pool *pool); /* running calls get ERR_UNAVAILABLE first */
+void pg_pool_free(struct pg_pool *pool);           /* running calls get ERR_UNAVAILABLE first */
 
 /** Receive the rows, or `err`: ERR_TIMEOUT, ERR_UNAVAILABLE (connection lost: whether it committed
  *  is not known; also serialization, deadlock, shutdown, too many connections), ERR_CONFLICT
@@ -82,13 +84,17 @@ int pg_n_rows(const struct pg_rows *rows);
 long pg_n_affected(const struct pg_rows *rows);
 bool pg_is_null(const struct pg_rows *rows, int row, int column);
 const char *pg_text(const struct pg_rows *rows, int row, int column); /* "" when null */
-char *pg_copy_text(const struct pg_rows *rows, int row, int column, struct arena *arena); /* NULL when null */
-int64_t pg_int(const struct pg_rows *rows, int row, int column);     /* 0 when null */
+char *pg_copy_text(const struct pg_rows *rows, int row, int column,
+                   struct arena *arena);                         /* NULL when null */
+int64_t pg_int(const struct pg_rows *rows, int row, int column); /* 0 when null */
 bool pg_bool(const struct pg_rows *rows, int row, int column);
-int64_t pg_time(const struct pg_rows *rows, int row, int column); /* timestamptz (UTC) → ms; 0 when null */
+int64_t pg_time(const struct pg_rows *rows, int row,
+                int column); /* timestamptz (UTC) → ms; 0 when null */
 /** Decode bytea into the arena. */
-unsigned char *pg_bytes(const struct pg_rows *rows, int row, int column, struct arena *arena, size_t *n_bytes);
+unsigned char *pg_bytes(const struct pg_rows *rows, int row, int column, struct arena *arena,
+                        size_t *n_bytes);
 /** Decode text[] into the arena. */
-const char **pg_texts(const struct pg_rows *rows, int row, int column, struct arena *arena, size_t *n_items);
+const char **pg_texts(const struct pg_rows *rows, int row, int column, struct arena *arena,
+                      size_t *n_items);
 
 #endif
