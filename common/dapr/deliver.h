@@ -16,6 +16,7 @@ struct deliver;
 struct delivery; /* one event on its way */
 struct log;
 struct pg_pool;
+struct relay;
 
 /** Handle one event: end in exactly one delivery_finish, now or later. `context` is the app. */
 typedef void event_handler_fn(void *context, struct delivery *delivery);
@@ -31,6 +32,7 @@ struct deliver_config {
     size_t n_handlers;
     void *context;        /* borrowed */
     struct pg_pool *pool; /* dead letters go through its outbox; NULL: published straight */
+    struct relay *relay;  /* woken by a dead letter; may be NULL */
     struct dapr *dapr;
     const char *pubsub; /* of dead letters that are published straight */
     struct metrics *metrics;
