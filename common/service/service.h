@@ -125,7 +125,9 @@ struct service_spec {
     bool (*is_ready)(void *app,
                      struct err *err); /* NULL: nothing of its own; err says what lacks */
     void (*drain)(void *app);          /* at SIGTERM, before the server waits; NULL: none */
-    void (*close)(void *app);          /* before the common parts end; NULL: none */
+    void (*close)(
+        void
+            *app); /* before the common parts end, also when open failed or never ran; NULL: none */
 };
 
 /** First member of every service's struct app; all borrowed from it while it lives. */

@@ -1,0 +1,95 @@
+/* common/service/service_command.c — the command line that every service has. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/service/service_parts.h"
+#include "version.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct migrate_config {
+    const char *url;
+};
+
+static const struct config_key migrate_keys[] = {
+    CONFIG_SECRET(struct migrate_config, url, "MIGRATION_DATABASE_URL", NULL, 1, 4096,
+                  "the schema owner's URL, for migrate alone"),
+};
+enum { N_MIGRATE_KEYS = sizeof migrate_keys / sizeof migrate_keys[0] };
+
+static void print_command(FILE *out, const char *name, const char *help)
+{
+    fprintf(out, "  %-28s %s\n", name, help);
+}
+
+static void print_help(const struct service_spec *spec, FILE *out)
+{
+    fprintf(out, "%s: %s\n\nUsage:\n", spec->name, spec->summary);
+    print_command(out, spec->name, "serve, until SIGTERM");
+    if (spec->n_migrations > 0)
+        print_command(out, "  migrate up|down [N]|status", "change or show the database's schema");
+    for (size_t i = 0; i < spec->n_commands; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "  %s", spec->commands[i].name);
+        print_command(out, name, spec->commands[i].help);
+    }
+    print_command(out, "  --subscriptions", "print topic and type of the events it handles");
+    print_command(out, "  --version", "print the version");
+    print_command(out, "  --help", "print this");
+    fputs("\nSettings, from the environment:\n", out);
+    config_print_help(spec->keys, spec->n_keys, out);
+    if (spec->n_migrations > 0)
+        config_print_help(migrate_keys, N_MIGRATE_KEYS, out);
+}
+
+static void print_subscriptions(const struct service_spec *spec)
+{
+    for (size_t i = 0; i < spec->n_handlers; i++)
+        printf("%s %s\n", spec->handlers[i].topic,
+               spec->handlers[i].type != NULL ? spec->handlers[i].type : "*");
+}
+
+static int run_migrate(const struct service_spec *spec, int argc, char **argv)
+{
+    struct migrate_config config = {0};
+    struct err err = {0};
+
+    if (!config_read(migrate_keys, N_MIGRATE_KEYS, &config, stderr))
+        return EXIT_USAGE;
+    if (migrate_run(config.url, spec->migrations, spec->n_migrations, argc, argv, stdout, &err))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "%s migrate: %s\n", spec->name, err.text);
+    return err.code == ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int refuse_command(const struct service_spec *spec, const char *word)
+{
+    fprintf(stderr, "%s: %s is no command of it; see %s --help\n", spec->name, word, spec->name);
+    return EXIT_USAGE;
+}
+
+int service_main(const struct service_spec *spec, void *app, void *config, int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+
+    if (word == NULL)
+        return service_serve(spec, app, config);
+    for (size_t i = 0; i < spec->n_commands; i++)
+        if (strcmp(word, spec->commands[i].name) == 0)
+            return spec->commands[i].run(argc - 1, argv + 1);
+    if (strcmp(word, "migrate") == 0 && spec->n_migrations > 0)
+        return run_migrate(spec, argc - 1, argv + 1);
+    if (argc > 2)
+        return refuse_command(spec, argv[2]);
+    if (strcmp(word, "--help") == 0)
+        print_help(spec, stdout);
+    else if (strcmp(word, "--version") == 0)
+        printf("%s %s\n", spec->name, VERSION);
+    else if (strcmp(word, "--subscriptions") == 0)
+        print_subscriptions(spec);
+    else
+        return refuse_command(spec, word);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
