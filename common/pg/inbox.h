@@ -12,7 +12,7 @@
 
 #include "common/pg/pg.h"
 
-extern const struct pg_statement INBOX_PURGE; /* $1 days: deletes up to 1,000, returns the count */
+extern const struct pg_statement INBOX_PURGE; /* $1 days: deletes up to 1,000 */
 
 struct inbox_purge;
 /** Purge every hour what is older than `days`. */

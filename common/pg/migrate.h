@@ -17,7 +17,8 @@ struct migration {
     const char *down;
 };
 
-/** Run `migrate up | down [N] | status` on the schema owner's `url`; print a line per step to `out`.
+/** Run `migrate up | down [N] | status` (argv[0] is "migrate") on the schema owner's `url`; print a
+ *  line per step to `out`.
  *  `down` goes back one, or to version N, by the stored scripts, newer ones than the binary
  *  knows included. `up` fails when an applied file's text has changed since. */
 MUST_CHECK bool migrate_run(const char *url, const struct migration *migrations,

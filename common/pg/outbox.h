@@ -27,10 +27,14 @@ struct outbox_row {
     int64_t occurred_at;
 };
 
-extern const struct pg_statement OUTBOX_LEAD;   /* $1 lock key: pg_try_advisory_lock → bool */
-extern const struct pg_statement OUTBOX_CLAIM;  /* $1 limit: the oldest rows by position */
+/** $1 limit, $2 bigint[] positions and $3 uuid[] owners that are in flight and left out: take the
+ *  lock of this schema's relay if it is free or ours already, and return the oldest rows by position. */
+extern const struct pg_statement OUTBOX_CLAIM;
 extern const struct pg_statement OUTBOX_DELETE; /* $1 bigint[]: what was acknowledged */
 extern const struct pg_statement OUTBOX_INSERT; /* one row of its own, for dead letters */
+
+/** Return whether the claim's connection holds the lock; without it there are no rows. */
+bool outbox_is_leader(const struct pg_rows *rows);
 
 /** Read the rows of OUTBOX_CLAIM into the arena. */
 struct outbox_row *outbox_read_rows(const struct pg_rows *rows, struct arena *arena,
