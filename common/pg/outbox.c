@@ -12,8 +12,8 @@ const struct pg_statement OUTBOX_CLAIM = {
     ") SELECT lead.is_ours, o.position, o.id, o.topic, o.type, o.subject, o.owner_id, o.seq,"
     " o.occurred_at, o.traceparent, o.data"
     " FROM lead LEFT JOIN LATERAL ("
-    "  SELECT * FROM outbox WHERE lead.is_ours"
-    "   AND position <> ALL ($2::bigint[]) AND owner_id <> ALL ($3::uuid[])"
+    "  SELECT * FROM outbox"
+    "  WHERE lead.is_ours AND owner_id NOT IN (SELECT unnest($2::uuid[]))"
     "  ORDER BY position LIMIT $1::int"
     ") o ON true ORDER BY o.position",
 };

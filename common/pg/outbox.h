@@ -27,8 +27,8 @@ struct outbox_row {
     int64_t occurred_at;
 };
 
-/** $1 limit, $2 bigint[] positions and $3 uuid[] owners that are in flight and left out: take the
- *  lock of this schema's relay if it is free or ours already, and return the oldest rows by position. */
+/** $1 limit, $2 uuid[] owners that are left out because they have rows in flight: take the lock of
+ *  this schema's relay if it is free or ours already, and return the oldest rows by position. */
 extern const struct pg_statement OUTBOX_CLAIM;
 extern const struct pg_statement OUTBOX_DELETE; /* $1 bigint[]: what was acknowledged */
 extern const struct pg_statement OUTBOX_INSERT; /* one row of its own, for dead letters */
