@@ -158,6 +158,11 @@ struct log_kv log_kv_int(const char *key, int64_t value)
     return (struct log_kv){.key = key, .kind = LOG_KIND_INT, .number = value};
 }
 
+struct log_kv log_kv_size(const char *key, size_t value)
+{
+    return log_kv_int(key, value > INT64_MAX ? INT64_MAX : (int64_t)value);
+}
+
 struct log_kv log_kv_bool(const char *key, bool value)
 {
     return (struct log_kv){.key = key, .kind = LOG_KIND_BOOL, .number = value};

@@ -33,11 +33,12 @@ void log_write(const struct log *log, enum log_level level, const char *event,
 
 struct log_kv log_kv_text(const char *key, const char *value);
 struct log_kv log_kv_int(const char *key, int64_t value);
+struct log_kv log_kv_size(const char *key, size_t value);
 struct log_kv log_kv_bool(const char *key, bool value);
 
 #define KV(key, value)                                                                             \
     _Generic((value), char *: log_kv_text, const char *: log_kv_text, bool: log_kv_bool,           \
-             default: log_kv_int)((key), (value))
+             size_t: log_kv_size, default: log_kv_int)((key), (value))
 
 #define LOG_PAIRS(...) ((const struct log_kv[]){__VA_ARGS__})
 #define log_at(log, level, event, ...)                                                             \

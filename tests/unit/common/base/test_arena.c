@@ -1,13 +1,14 @@
 /* tests/unit/common/base/test_arena.c */
 #include "common/base/arena.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void test_memory_is_zeroed_and_aligned_for_any_type(void **state)
 {

@@ -1,12 +1,13 @@
 /* tests/unit/common/base/test_buf.c */
 #include "common/base/buf.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void test_an_empty_buffer_reads_as_an_empty_text(void **state)
 {

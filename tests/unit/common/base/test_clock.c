@@ -1,14 +1,15 @@
 /* tests/unit/common/base/test_clock.c — the rules of RFC 3339 §5.6, one a row. */
 #include "common/base/clock.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 static const int64_t NONE = -1;
 

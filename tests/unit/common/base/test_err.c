@@ -1,12 +1,13 @@
 /* tests/unit/common/base/test_err.c */
 #include "common/base/err.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "common/base/utf8.h"
 

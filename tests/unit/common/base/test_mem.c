@@ -1,16 +1,17 @@
 /* tests/unit/common/base/test_mem.c */
 #include "common/base/mem.h"
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static void test_new_memory_is_zeroed(void **state)
 {

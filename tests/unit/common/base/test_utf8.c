@@ -1,13 +1,14 @@
 /* tests/unit/common/base/test_utf8.c — RFC 3629 §3, §4. */
 #include "common/base/utf8.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static size_t encode(unsigned long code, char *to)
 {
@@ -53,9 +54,23 @@ static void test_every_code_point_but_surrogates_is_valid(void **state)
 static void test_malformed_bytes_are_refused_at_every_place(void **state)
 {
     static const char *const bad[] = {
-        "\x80",         "\xBF",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x80\x80",
-        "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF",     "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFE", "\xFF", "\xC3(", "\xE2\x82(", "\xF0\x9F\x99(",
+        "\x80",
+        "\xBF",
+        "\xC0\x80",
+        "\xC1\xBF",
+        "\xE0\x80\x80",
+        "\xE0\x9F\xBF",
+        "\xED\xA0\x80",
+        "\xED\xBF\xBF",
+        "\xF0\x80\x80\x80",
+        "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80",
+        "\xFE",
+        "\xFF",
+        "\xC3(",
+        "\xE2\x82(",
+        "\xF0\x9F\x99(",
     };
 
     (void)state;

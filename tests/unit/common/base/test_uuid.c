@@ -1,13 +1,14 @@
 /* tests/unit/common/base/test_uuid.c */
 #include "common/base/uuid.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void test_a_new_one_carries_the_time_and_the_version(void **state)
 {
