@@ -17,7 +17,7 @@ struct http_call {
     const char *headers[HTTP_CLIENT_HEADERS_MAX + 1]; /* "name: value", NULL ends */
     const void *body;                                 /* NULL: none */
     size_t n_body_bytes;
-    int limit_ms;          /* of the whole call */
+    int limit_ms;           /* of the whole call */
     size_t reply_max_bytes; /* beyond it the call fails with ERR_TOO_LARGE; 0: 1 MiB */
 };
 

@@ -52,16 +52,16 @@ struct route {
 };
 
 struct http_server_config {
-    const char *name;             /* "public", "dapr": the label `port` of its metrics */
-    const char *address;          /* numeric */
-    int port;                     /* 0: any free one */
+    const char *name;    /* "public", "dapr": the label `port` of its metrics */
+    const char *address; /* numeric */
+    int port;            /* 0: any free one */
     struct http_limits limits;
     const struct route *routes;
     size_t n_routes;
     /** Run before every routed handler (tokens of Dapr, request log); NULL: none. Return false
      *  after replying itself to end the request there. */
     bool (*guard)(void *context, struct http_request *req);
-    void *context;                /* borrowed */
+    void *context; /* borrowed */
     struct loop *loop;
     struct metrics *metrics;
     const struct log *log;
@@ -77,12 +77,14 @@ void http_server_free(struct http_server *server); /* ends what is left */
 
 /* What a handler reads: borrowed, valid until the reply. */
 enum http_method http_method(const struct http_request *req);
-const char *http_path(const struct http_request *req);              /* without the query */
-const char *http_route_path(const struct http_request *req);        /* "/tasks/{id}" */
-const char *http_param(const struct http_request *req, const char *name); /* decoded; NULL: none */
+const char *http_path(const struct http_request *req);                     /* without the query */
+const char *http_route_path(const struct http_request *req);               /* "/tasks/{id}" */
+const char *http_param(const struct http_request *req, const char *name);  /* decoded; NULL: none */
 const char *http_header(const struct http_request *req, const char *name); /* NULL: none */
-const char *http_body(const struct http_request *req, size_t *n_bytes);   /* never NULL; a NUL follows */
-const char *http_client_address(const struct http_request *req); /* peer, or X-Forwarded-For's last from loopback */
+const char *http_body(const struct http_request *req,
+                      size_t *n_bytes); /* never NULL; a NUL follows */
+const char *http_client_address(
+    const struct http_request *req); /* peer, or X-Forwarded-For's last from loopback */
 
 /** Return the decoded value of a query parameter, NULL when absent. ERR_INVALID for a bad escape,
  *  a NUL or invalid UTF-8 in it (then NULL too). The text lives as long as the request. */
@@ -90,7 +92,8 @@ const char *http_query(struct http_request *req, const char *name, struct err *e
 
 /** Fail with a field entry for every query parameter that is not in `names` (NULL-terminated) or
  *  stands twice. */
-MUST_CHECK bool http_check_query(struct http_request *req, const char *const *names, struct err *err);
+MUST_CHECK bool http_check_query(struct http_request *req, const char *const *names,
+                                 struct err *err);
 
 /** Add a header to the reply; values with CR, LF or NUL are an assertion. */
 void http_add_header(struct http_request *req, const char *name, const char *value);

@@ -26,7 +26,7 @@ void loop_defer(struct loop *loop, loop_fn *fn, void *arg);
 
 /** A timer, idle at first. Owned by the caller; freeing one cancels it. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *arg);
-void loop_timer_free(struct loop_timer *timer);               /* NULL is fine */
+void loop_timer_free(struct loop_timer *timer);                 /* NULL is fine */
 void loop_timer_start(struct loop_timer *timer, int64_t in_ms); /* once; restarts a running one */
 void loop_timer_stop(struct loop_timer *timer);
 
