@@ -1,0 +1,19 @@
+"""The parts of scripts/stack: one machine's copy of the system, laid out in one directory."""
+
+SERVICES = ("backend", "recurring-task", "notification", "audit", "websocket")
+WITH_DATABASE = ("backend", "recurring-task", "notification", "audit")
+TOPICS = (
+    "task-events",
+    "recurrences",
+    "reminders",
+    "notifications",
+    "user-events",
+    "chat-events",
+    "task-updates",
+    "dead-letters",
+)
+MARK = "TODO_STACK_DIR"
+
+
+class StackError(Exception):
+    """What the user can act on; printed without a traceback."""

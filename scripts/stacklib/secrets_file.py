@@ -1,0 +1,100 @@
+"""Secrets: made once, kept in two files that only their owner may read.
+
+secrets.json is Dapr's secret store: what the sidecars hand to their services.
+admin.json is for whoever operates the stack: schema owners, supervisord, the API tokens.
+"""
+
+import base64
+import json
+import os
+import secrets
+import time
+import urllib.parse
+
+from . import SERVICES, WITH_DATABASE, StackError
+from .layout import Layout, read_json, write_private
+
+
+def random_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()
+
+
+def key_ring() -> dict[str, str]:
+    kid = new_kid()
+    return {"active": kid, kid: random_key()}
+
+
+def new_kid() -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime()) + secrets.token_hex(2)
+
+
+def role(service: str) -> str:
+    return service.replace("-", "_")
+
+
+def logins() -> list[str]:
+    names = [f"{role(s)}_{end}" for s in WITH_DATABASE for end in ("owner", "a", "b")]
+    return [*names, "dapr_state"]
+
+
+class Secrets:
+    """Both files; `save` writes what was made or changed."""
+
+    def __init__(self, layout: Layout):
+        self.layout = layout
+        self.store = read_json(layout.secrets)
+        self.admin = read_json(layout.admin)
+
+    def make(self) -> None:
+        """Add what is missing."""
+        for name in ("token-keys", "ticket-keys"):
+            self.store.setdefault(name, key_ring())
+        self.store.setdefault("audit-keys", {"seed": random_key()})
+        self.store.setdefault("broker", {"password": secrets.token_hex(24)})
+        self.admin.setdefault("superuser", secrets.token_hex(24))
+        self.admin.setdefault("supervisor", secrets.token_hex(24))
+        passwords = self.admin.setdefault("passwords", {})
+        for name in logins():
+            passwords.setdefault(name, secrets.token_hex(24))
+        tokens = self.admin.setdefault("tokens", {})
+        for service in SERVICES:
+            tokens.setdefault(service, {"dapr": secrets.token_hex(24), "app": secrets.token_hex(24)})
+
+    def set_port(self, port: int) -> None:
+        """Write the database's address into the URLs."""
+        self.admin["port"] = port
+        for service in WITH_DATABASE:
+            key = f"{service}-database"
+            login = urllib.parse.urlsplit(self.store.get(key, {}).get("url", "")).username
+            self.store[key] = {"url": self.url(login or f"{role(service)}_a")}
+        self.store["state-database"] = {"connectionString": self.url("dapr_state")}
+        self.save()
+
+    def url(self, login: str) -> str:
+        password = self.admin["passwords"][login]
+        return f"postgresql://{login}:{password}@127.0.0.1:{self.admin['port']}/todo"
+
+    def superuser_url(self) -> str:
+        return f"postgresql://postgres:{self.admin['superuser']}@127.0.0.1:{self.admin['port']}/todo"
+
+    def rotate(self, name: str) -> str | None:
+        """Put a new value at `name`; return the database login whose password changed, if any."""
+        if name in ("token-keys", "ticket-keys"):
+            ring = self.store[name]
+            kid = new_kid()
+            last = ring["active"]  # what was signed with it stays valid
+            self.store[name] = {"active": kid, kid: random_key(), last: ring[last]}
+            return None
+        service = name.removesuffix("-database")
+        if name.endswith("-database") and service in WITH_DATABASE:
+            now = urllib.parse.urlsplit(self.store[name]["url"]).username or ""
+            login = f"{role(service)}_{'b' if now.endswith('_a') else 'a'}"
+            self.admin["passwords"][login] = secrets.token_hex(24)
+            self.store[name] = {"url": self.url(login)}
+            return login
+        names = ["token-keys", "ticket-keys", *(f"{s}-database" for s in WITH_DATABASE)]
+        raise StackError(f"{name}: what can be rotated is {', '.join(names)}")
+
+    def save(self) -> None:
+        write_private(self.layout.secrets, json.dumps(self.store, indent=2) + "\n")
+        write_private(self.layout.admin, json.dumps(self.admin, indent=2) + "\n")
