@@ -4,7 +4,7 @@
 
 const struct route routes[] = {
     /* accounts and sessions */
-    {HTTP_POST, "/api/v1/accounts", account_register_start},
+    {HTTP_POST, "/api/v1/register", account_register_start},
     {HTTP_GET, "/api/v1/account", account_read_start},
     {HTTP_PATCH, "/api/v1/account", account_update_start},
     {HTTP_POST, "/api/v1/account/password", password_change_start},

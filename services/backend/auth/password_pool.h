@@ -10,13 +10,14 @@ struct loop;
 struct metrics;
 struct password_pool;
 
+/** NULL when not even one thread could be started. */
 struct password_pool *password_pool_new(struct loop *loop, struct metrics *metrics, int workers,
                                         int queue_max);
 /** Wait for what is being hashed; every other waiting call gets ERR_UNAVAILABLE. NULL is fine. */
 void password_pool_free(struct password_pool *pool);
 
 /** Return whether a call now would find room in the queue. */
-bool password_pool_has_room(const struct password_pool *pool);
+bool password_pool_has_room(struct password_pool *pool);
 
 /** Receive the hash (of password_hash; borrowed) or whether the password is right. */
 typedef void password_done_fn(void *arg, const char *hash, bool is_right, const struct err *err);

@@ -8,6 +8,7 @@ CREATE TABLE account (
   password_hash text NOT NULL,  -- argon2id, PHC string
   seq bigint NOT NULL,          -- the owner's changes so far; drawn under this row's lock
   version bigint NOT NULL,
+  credentials bigint NOT NULL,  -- generation: a session of an earlier one is dead
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
   CONSTRAINT account_email_key UNIQUE (email)
@@ -16,6 +17,7 @@ CREATE TABLE account (
 CREATE TABLE session (
   id uuid PRIMARY KEY,
   account_id uuid NOT NULL REFERENCES account ON DELETE CASCADE,
+  credentials bigint NOT NULL,
   user_agent text NOT NULL,
   address text NOT NULL,
   created_at timestamptz NOT NULL,
@@ -35,7 +37,7 @@ CREATE TABLE refresh_token (
   created_at timestamptz NOT NULL,
   replaced_at timestamptz       -- NULL: the current one
 );
-CREATE INDEX refresh_token_session ON refresh_token (session_id);
+CREATE INDEX refresh_token_session ON refresh_token (session_id, created_at);
 CREATE INDEX refresh_token_replaced_at ON refresh_token (replaced_at);
 
 CREATE TABLE api_token (

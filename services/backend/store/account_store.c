@@ -1,0 +1,295 @@
+#include "services/backend/store/account_store.h"
+
+#include <string.h>
+
+#include "common/base/uuid.h"
+#include "common/events/event_types.h"
+
+/* A call on its way. */
+struct account_call {
+    struct store_call call;
+    struct account *account;
+    bool *is_done;
+    int64_t *seq;
+};
+
+static struct account_call *account_call_new(const struct store_call *call)
+{
+    struct account_call *c = ARENA_NEW(call->arena, struct account_call);
+
+    c->call = *call;
+    return c;
+}
+
+static void finish(const struct account_call *c, const struct err *err)
+{
+    c->call.done(c->call.arg, err);
+}
+
+static void fail_as_gone(const struct account_call *c)
+{
+    struct err err = {0};
+
+    err_set_slug(&err, ERR_NOT_FOUND, "account_gone", "this account has been deleted");
+    finish(c, &err);
+}
+
+#define ACCOUNT_COLUMNS                                                                            \
+    "id, email, name, time_zone, version, created_at, updated_at, password_hash, credentials"
+
+static void read_account(const struct pg_rows *rows, struct arena *arena, struct account *account)
+{
+    *account = (struct account){
+        .email = pg_copy_text(rows, 0, 1, arena),
+        .name = pg_copy_text(rows, 0, 2, arena),
+        .time_zone = pg_copy_text(rows, 0, 3, arena),
+        .version = pg_int(rows, 0, 4),
+        .created_at = pg_time(rows, 0, 5),
+        .updated_at = pg_time(rows, 0, 6),
+        .password_hash = pg_copy_text(rows, 0, 7, arena),
+        .credentials = pg_int(rows, 0, 8),
+    };
+    if (!uuid_read(pg_text(rows, 0, 0), &account->id))
+        account->id = (struct uuid){""};
+}
+
+/* $1 to $4 are the event's: id, time, traceparent, data */
+#define EVENT_ROW(owner, topic, id, type)                                                           \
+    "INSERT INTO outbox (id, topic, type, subject, owner_id, seq, occurred_at, traceparent, data) " \
+    "SELECT " id "::uuid, '" topic "', '" type "', " owner ".id::text, " owner ".id, " owner        \
+    ".seq, $2::timestamptz, $3, $4 FROM " owner
+
+static void add_event(struct pg_params *params, const struct account_event *event)
+{
+    pg_add_text(params, arena_copy_text(params->arena, uuid_new(event->now_ms).text));
+    pg_add_time(params, event->now_ms);
+    pg_add_text(params, event->traceparent);
+    pg_add_text(params, event->data);
+}
+
+const struct pg_statement ACCOUNT_ADD = {
+    "account_add",
+    "WITH owner AS (INSERT INTO account (id, email, name, time_zone, password_hash, seq, version, "
+    "credentials, created_at, updated_at) VALUES ($5, $6, $7, $8, $9, 1, 1, 1, $2, $2) "
+    "RETURNING id, seq), "
+    "first_session AS (INSERT INTO session (id, account_id, credentials, user_agent, address, "
+    "created_at, last_used_at, expires_at) SELECT $10::uuid, id, 1, $11, $12, now(), now(), "
+    "now() + make_interval(days => $13::int) FROM owner), "
+    "first_token AS (INSERT INTO refresh_token (digest, session_id, salt, created_at) "
+    "VALUES ($14, $10, $15, now())) " EVENT_ROW("owner", TOPIC_USER_EVENTS, "$1",
+                                                EVENT_USER_REGISTERED),
+};
+static pg_done_fn on_added;
+
+void account_store_add(const struct store_call *call, const struct account *account,
+                       const struct new_session *session, const struct account_event *event)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, call->arena);
+    add_event(&params, event);
+    pg_add_text(&params, account->id.text);
+    pg_add_text(&params, account->email);
+    pg_add_text(&params, account->name);
+    pg_add_text(&params, account->time_zone);
+    pg_add_text(&params, account->password_hash);
+    pg_add_text(&params, session->id.text);
+    pg_add_text(&params, session->user_agent);
+    pg_add_text(&params, session->address);
+    pg_add_int(&params, session->days);
+    pg_add_bytes(&params, session->digest.bytes, sizeof session->digest.bytes);
+    pg_add_bytes(&params, session->salt.bytes, sizeof session->salt.bytes);
+    pg_query(call->pool, &ACCOUNT_ADD, &params, on_added, account_call_new(call));
+}
+
+static void on_added(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct account_call *c = arg;
+    struct err taken = {0};
+
+    (void)rows;
+    if (err != NULL && err->slug == PG_UNIQUE_VIOLATION &&
+        strcmp(pg_err_constraint(err), "account_email_key") == 0) {
+        err_set_slug(&taken, ERR_CONFLICT, "email_taken", "this e-mail address has an account");
+        err = &taken;
+    }
+    finish(c, err);
+}
+
+const struct pg_statement ACCOUNT_GET = {
+    "account_get",
+    "SELECT " ACCOUNT_COLUMNS " FROM account WHERE id = $1",
+};
+static pg_done_fn on_got;
+
+void account_store_get(const struct store_call *call, const struct uuid *id,
+                       struct account *account)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->account = account;
+    pg_params_init(&params, call->arena);
+    pg_add_text(&params, id->text);
+    pg_query(call->pool, &ACCOUNT_GET, &params, on_got, c);
+}
+
+static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct account_call *c = arg;
+
+    if (err == NULL && pg_n_rows(rows) == 0) {
+        fail_as_gone(c);
+        return;
+    }
+    if (err == NULL)
+        read_account(rows, c->call.arena, c->account);
+    finish(c, err);
+}
+
+const struct pg_statement ACCOUNT_FIND = {
+    "account_find",
+    "SELECT " ACCOUNT_COLUMNS " FROM account WHERE email = $1",
+};
+static pg_done_fn on_found;
+
+void account_store_find(const struct store_call *call, const char *email, struct account *account)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->account = account;
+    pg_params_init(&params, call->arena);
+    pg_add_text(&params, email);
+    pg_query(call->pool, &ACCOUNT_FIND, &params, on_found, c);
+}
+
+static void on_found(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct account_call *c = arg;
+
+    *c->account = (struct account){0};
+    if (err == NULL && pg_n_rows(rows) > 0)
+        read_account(rows, c->call.arena, c->account);
+    finish(c, err);
+}
+
+/* Whether the one row of what was changed came back. */
+static void on_changed(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct account_call *c = arg;
+
+    if (err == NULL)
+        *c->is_done = pg_n_rows(rows) > 0;
+    finish(c, err);
+}
+
+const struct pg_statement ACCOUNT_SAVE = {
+    "account_save",
+    "WITH owner AS (UPDATE account SET name = $6, time_zone = $7, version = version + 1, "
+    "seq = seq + 1, updated_at = $2 WHERE id = $5 AND version = $8 - 1 RETURNING id, seq) " EVENT_ROW(
+        "owner", TOPIC_USER_EVENTS, "$1", EVENT_USER_UPDATED) " RETURNING 1",
+};
+
+void account_store_save(const struct store_call *call, const struct account *account,
+                        const struct account_event *event, bool *is_saved)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->is_done = is_saved;
+    pg_params_init(&params, call->arena);
+    add_event(&params, event);
+    pg_add_text(&params, account->id.text);
+    pg_add_text(&params, account->name);
+    pg_add_text(&params, account->time_zone);
+    pg_add_int(&params, account->version);
+    pg_query(call->pool, &ACCOUNT_SAVE, &params, on_changed, c);
+}
+
+/* The other sessions are dead by their generation, whether or not this statement sees their rows:
+ * a sign-in that is under way with the old password ends in a dead one. */
+const struct pg_statement ACCOUNT_SET_PASSWORD = {
+    "account_set_password",
+    "WITH owner AS (UPDATE account SET password_hash = $3, credentials = credentials + 1 "
+    "WHERE id = $1 AND password_hash = $2 RETURNING id, credentials), "
+    "kept AS (UPDATE session SET credentials = owner.credentials FROM owner "
+    "WHERE session.id = $4 AND session.account_id = owner.id), "
+    "ended AS (DELETE FROM session USING owner "
+    "WHERE session.account_id = owner.id AND session.id <> $4) "
+    "SELECT 1 FROM owner",
+};
+
+void account_store_set_password(const struct store_call *call, const struct account *account,
+                                const char *new_hash, const struct uuid *keep, bool *is_saved)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->is_done = is_saved;
+    pg_params_init(&params, call->arena);
+    pg_add_text(&params, account->id.text);
+    pg_add_text(&params, account->password_hash);
+    pg_add_text(&params, new_hash);
+    pg_add_text(&params, keep->text);
+    pg_query(call->pool, &ACCOUNT_SET_PASSWORD, &params, on_changed, c);
+}
+
+const struct pg_statement ACCOUNT_REMOVE = {
+    "account_remove",
+    "WITH gone AS (DELETE FROM account WHERE id = $5 AND version = $6 AND password_hash = $7 "
+    "RETURNING id, seq + 1 AS seq), "
+    "left_over AS (INSERT INTO removed_account (id, removed_at) SELECT id, now() FROM gone), "
+    "fact AS (" EVENT_ROW("gone", TOPIC_USER_EVENTS, "$1",
+                          EVENT_USER_DELETED) "), "
+                                              "update AS (" EVENT_ROW(
+                                                  "gone", TOPIC_TASK_UPDATES, "$8",
+                                                  EVENT_UPDATE_USER_DELETED) ") "
+                                                                             "SELECT 1 FROM gone",
+};
+
+void account_store_remove(const struct store_call *call, const struct account *account,
+                          const struct account_event *event, bool *is_removed)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->is_done = is_removed;
+    pg_params_init(&params, call->arena);
+    add_event(&params, event);
+    pg_add_text(&params, account->id.text);
+    pg_add_int(&params, account->version);
+    pg_add_text(&params, account->password_hash);
+    pg_add_text(&params, arena_copy_text(call->arena, uuid_new(event->now_ms).text));
+    pg_query(call->pool, &ACCOUNT_REMOVE, &params, on_changed, c);
+}
+
+const struct pg_statement ACCOUNT_SEQ = {
+    "account_seq",
+    "SELECT seq FROM account WHERE id = $1",
+};
+static pg_done_fn on_seq_read;
+
+void account_store_seq(const struct store_call *call, const struct uuid *id, int64_t *seq)
+{
+    struct account_call *c = account_call_new(call);
+    struct pg_params params;
+
+    c->seq = seq;
+    pg_params_init(&params, call->arena);
+    pg_add_text(&params, id->text);
+    pg_query(call->pool, &ACCOUNT_SEQ, &params, on_seq_read, c);
+}
+
+static void on_seq_read(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct account_call *c = arg;
+
+    if (err == NULL && pg_n_rows(rows) == 0) {
+        fail_as_gone(c);
+        return;
+    }
+    if (err == NULL)
+        *c->seq = pg_int(rows, 0, 0);
+    finish(c, err);
+}
