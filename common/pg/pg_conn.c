@@ -290,15 +290,17 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     pg_conn_flush(arg);
 }
 
-/* Keep the result until the Sync; an error behind a result is a commit that failed. */
+/* Keep the result until the Sync. An error behind a result is a commit that failed; behind an error
+ * comes nothing that says more. */
 static void keep_answer(struct pg_conn *conn, PGresult *result)
 {
-    if (conn->answer != NULL && PQresultStatus(result) != PGRES_FATAL_ERROR) {
+    if (conn->answer == NULL || (PQresultStatus(conn->answer) != PGRES_FATAL_ERROR &&
+                                 PQresultStatus(result) == PGRES_FATAL_ERROR)) {
+        PQclear(conn->answer);
+        conn->answer = result;
+    } else {
         PQclear(result);
-        return;
     }
-    PQclear(conn->answer);
-    conn->answer = result;
 }
 
 static void end_first_call(struct pg_conn *conn)
