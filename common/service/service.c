@@ -150,8 +150,9 @@ static void open_database(struct service *service)
                                                       .poll_ms = config->relay_poll_ms,
                                                       .bulk_max = config->relay_bulk_max,
                                                       .limit_ms = RELAY_LIMIT_MS});
-    service->parts->inbox_purge =
-        inbox_purge_start(service->loop, service->pool, INBOX_RETENTION_DAYS);
+    if (!service->spec->keeps_inbox)
+        service->parts->inbox_purge =
+            inbox_purge_start(service->loop, service->pool, INBOX_RETENTION_DAYS);
 }
 
 static void open_deliver(struct service *service)
