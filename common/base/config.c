@@ -17,13 +17,10 @@ static const char *const *words_of(const struct config_key *key)
     return key->kind == CONFIG_KIND_BOOL ? bool_words : key->words;
 }
 
-/* "8 is outside 1..4" shows the value; a secret's never, a long or odd one in part. */
-static void add_value(struct buf *out, const struct config_key *key, const char *value)
+/* Show the value of a number or word, a long or odd one in part. That of a text is never shown: it
+ * may be a secret or hold one. */
+static void add_value(struct buf *out, const char *value)
 {
-    if (key->is_secret) {
-        buf_add_text(out, "its value ");
-        return;
-    }
     buf_add_char(out, '"');
     for (size_t i = 0; value[i] != '\0'; i++) {
         unsigned char c = (unsigned char)value[i];
@@ -55,12 +52,12 @@ static bool read_int(const struct config_key *key, const char *value, void *memb
     errno = 0;
     number = strtol(value, &end, 10);
     if (!has_digit || *end != '\0') {
-        add_value(mistake, key, value);
+        add_value(mistake, value);
         buf_format(mistake, "is not a whole number; give one in %ld..%ld", key->min, key->max);
         return false;
     }
     if (errno != 0 || number < key->min || number > key->max) {
-        add_value(mistake, key, value);
+        add_value(mistake, value);
         buf_format(mistake, "is outside %ld..%ld", key->min, key->max);
         return false;
     }
@@ -99,7 +96,7 @@ static bool read_word(const struct config_key *key, const char *value, void *mem
             *(int *)member = i;
         return true;
     }
-    add_value(mistake, key, value);
+    add_value(mistake, value);
     buf_add_text(mistake, "is not one of ");
     add_words(mistake, words);
     return false;

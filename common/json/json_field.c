@@ -17,16 +17,29 @@
 enum { JSON_PATH_MAX = 2 * ERR_FIELD_MAX, JSON_FIELDS_MAX = 64 };
 static const double LARGEST_EXACT = 9007199254740992.0; /* 2^53 */
 
-/* One field on its way from the text to its member. */
+/* One value on its way from the text to its member. */
 struct reading {
-    const struct json_field *field;
-    char path[JSON_PATH_MAX];
+    const struct json_field *field; /* NULL: an unknown one */
+    const char *prefix, *name;      /* of the path in errors */
+    size_t index;                   /* of an item; NO_INDEX: the value is none */
     struct arena *arena;
     struct err *err;
+    char path[JSON_PATH_MAX]; /* written when it is needed */
 };
+static const size_t NO_INDEX = SIZE_MAX;
+typedef bool read_fn(struct reading *r, struct json_slice value, void *member);
 
-/* cJSON parses one value at a time, and only of known fields: what a client may make us allocate
- * is bounded by the limit of the body, and never a tree of things nobody asked for. */
+static const char *path_of(struct reading *r)
+{
+    if (r->index == NO_INDEX)
+        snprintf(r->path, sizeof r->path, "%s%s", r->prefix, r->name);
+    else
+        snprintf(r->path, sizeof r->path, "%s%s[%zu]", r->prefix, r->name, r->index);
+    return r->path;
+}
+
+/* cJSON parses one value at a time, and only where that takes more than copying: what a client may
+ * make us allocate is bounded by the limit of the body, and never a tree of things nobody asked for. */
 static cJSON *parse(struct json_slice value)
 {
     cJSON *parsed = cJSON_ParseWithLength(value.text, value.n_bytes);
@@ -35,13 +48,18 @@ static cJSON *parse(struct json_slice value)
     return parsed;
 }
 
-static bool refuse_kind(const struct reading *r, const char *wanted, struct json_slice value)
+static bool refuse_kind(struct reading *r, const char *wanted, struct json_slice value)
 {
-    return err_add_field(r->err, r->path, "must be %s, not %s", wanted, json_slice_kind(value));
+    return err_add_field(r->err, path_of(r), "must be %s, not %s", wanted, json_slice_kind(value));
+}
+
+static bool has_escape(struct json_slice text)
+{
+    return memchr(text.text, '\\', text.n_bytes) != NULL;
 }
 
 /* Return the characters of a text, NULL and an error when it is none. */
-static char *read_characters(const struct reading *r, struct json_slice value)
+static char *read_characters(struct reading *r, struct json_slice value)
 {
     cJSON *parsed;
     char *text;
@@ -50,6 +68,8 @@ static char *read_characters(const struct reading *r, struct json_slice value)
         refuse_kind(r, "a text", value);
         return NULL;
     }
+    if (!has_escape(value))
+        return arena_copy_bytes(r->arena, value.text + 1, value.n_bytes - 2);
     parsed = parse(value);
     text = arena_copy_text(r->arena, cJSON_GetStringValue(parsed));
     cJSON_Delete(parsed);
@@ -71,7 +91,7 @@ static unsigned control_character_in(const char *text, bool is_one_line)
     return 0;
 }
 
-static bool check_text(const struct reading *r, const char *text)
+static bool check_text(struct reading *r, const char *text)
 {
     const struct json_field *field = r->field;
     bool is_one_line = (field->flags & JSON_ONE_LINE) != 0;
@@ -79,19 +99,20 @@ static bool check_text(const struct reading *r, const char *text)
     int64_t length = (int64_t)utf8_count(text);
 
     if (length > field->max)
-        return err_add_field(r->err, r->path, "is %" PRId64 " characters long; at most %" PRId64,
+        return err_add_field(r->err, path_of(r), "is %" PRId64 " characters long; at most %" PRId64,
                              length, field->max);
     if (length < field->min)
-        return err_add_field(r->err, r->path, "is %" PRId64 " characters long; at least %" PRId64,
-                             length, field->min);
+        return err_add_field(r->err, path_of(r),
+                             "is %" PRId64 " characters long; at least %" PRId64, length,
+                             field->min);
     if (control != 0)
-        return err_add_field(r->err, r->path, "has the control character U+%04X; %s", control,
+        return err_add_field(r->err, path_of(r), "has the control character U+%04X; %s", control,
                              is_one_line ? "none is allowed"
                                          : "of those only line feed and tab are allowed");
     return true;
 }
 
-static bool read_text(const struct reading *r, struct json_slice value, void *member)
+static bool read_text(struct reading *r, struct json_slice value, void *member)
 {
     char *text = read_characters(r, value);
 
@@ -121,7 +142,7 @@ static bool read_whole_number(struct json_slice value, int64_t *number)
     return true;
 }
 
-static bool read_int(const struct reading *r, struct json_slice value, void *member)
+static bool read_int(struct reading *r, struct json_slice value, void *member)
 {
     const struct json_field *field = r->field;
     int64_t number;
@@ -130,17 +151,17 @@ static bool read_int(const struct reading *r, struct json_slice value, void *mem
         return refuse_kind(r, "a whole number", value);
     if (!read_whole_number(value, &number))
         return err_add_field(
-            r->err, r->path, "is %.*s; must be a whole number from %" PRId64 " to %" PRId64,
+            r->err, path_of(r), "is %.*s; must be a whole number from %" PRId64 " to %" PRId64,
             value.n_bytes > 40 ? 40 : (int)value.n_bytes, value.text, field->min, field->max);
     if (number < field->min || number > field->max)
-        return err_add_field(r->err, r->path,
+        return err_add_field(r->err, path_of(r),
                              "is %" PRId64 "; must be from %" PRId64 " to %" PRId64, number,
                              field->min, field->max);
     *(int64_t *)member = number;
     return true;
 }
 
-static bool read_bool(const struct reading *r, struct json_slice value, void *member)
+static bool read_bool(struct reading *r, struct json_slice value, void *member)
 {
     if (value.text[0] != 't' && value.text[0] != 'f')
         return refuse_kind(r, "true or false", value);
@@ -149,7 +170,7 @@ static bool read_bool(const struct reading *r, struct json_slice value, void *me
 }
 
 /* 1970-01-01T00:00:00Z itself stands for "none" in the struct, so nobody can mean it. */
-static bool read_time(const struct reading *r, struct json_slice value, void *member)
+static bool read_time(struct reading *r, struct json_slice value, void *member)
 {
     char *text = read_characters(r, value);
     int64_t at;
@@ -157,14 +178,14 @@ static bool read_time(const struct reading *r, struct json_slice value, void *me
     if (text == NULL)
         return false;
     if (!clock_read(text, &at) || at == 0)
-        return err_add_field(r->err, r->path,
+        return err_add_field(r->err, path_of(r),
                              "must be an instant like 2026-11-21T09:46:00Z (RFC 3339), with a "
                              "zone, in the years 1970 to 9999");
     *(int64_t *)member = at;
     return true;
 }
 
-static bool refuse_word(const struct reading *r)
+static bool refuse_word(struct reading *r)
 {
     char words[ERR_TEXT_MAX] = "";
     size_t length = 0;
@@ -172,10 +193,10 @@ static bool refuse_word(const struct reading *r)
     for (size_t i = 0; r->field->words[i] != NULL && length < sizeof words; i++)
         length += (size_t)snprintf(words + length, sizeof words - length, "%s%s",
                                    i == 0 ? "" : ", ", r->field->words[i]);
-    return err_add_field(r->err, r->path, "must be one of: %s", words);
+    return err_add_field(r->err, path_of(r), "must be one of: %s", words);
 }
 
-static bool read_enum(const struct reading *r, struct json_slice value, void *member)
+static bool read_enum(struct reading *r, struct json_slice value, void *member)
 {
     char *text = read_characters(r, value);
 
@@ -189,14 +210,14 @@ static bool read_enum(const struct reading *r, struct json_slice value, void *me
     return refuse_word(r);
 }
 
-static bool read_uuid(const struct reading *r, struct json_slice value, void *member)
+static bool read_uuid(struct reading *r, struct json_slice value, void *member)
 {
     char *text = read_characters(r, value);
 
     if (text == NULL)
         return false;
     if (!uuid_read(text, member))
-        return err_add_field(r->err, r->path,
+        return err_add_field(r->err, path_of(r),
                              "must be a UUID: 36 characters, 8-4-4-4-12 hexadecimal digits");
     return true;
 }
@@ -220,7 +241,7 @@ static char *copy_minified(struct json_slice value, struct arena *arena)
     return copy;
 }
 
-static bool read_raw(const struct reading *r, struct json_slice value, void *member)
+static bool read_raw(struct reading *r, struct json_slice value, void *member)
 {
     *(const char **)member = copy_minified(value, r->arena);
     return true;
@@ -237,20 +258,9 @@ static size_t count_items(struct json_slice array)
     return count;
 }
 
-/* A text or any value: one item of a list. `r->path` names the list. */
-static bool read_item(const struct reading *r, size_t index, struct json_slice item,
-                      const char **member)
+static bool read_list(struct reading *r, struct json_slice value, void *member)
 {
-    struct reading inner = *r;
-
-    if (r->field->kind == JSON_KIND_RAWS)
-        return read_raw(r, item, member);
-    snprintf(inner.path, sizeof inner.path, "%.*s[%zu]", (int)strlen(r->path), r->path, index);
-    return read_text(&inner, item, member);
-}
-
-static bool read_list(const struct reading *r, struct json_slice value, void *member)
-{
+    read_fn *read_item = r->field->kind == JSON_KIND_RAWS ? read_raw : read_text;
     struct json_texts list = {0};
     struct json_walk walk;
     struct json_slice item;
@@ -260,12 +270,13 @@ static bool read_list(const struct reading *r, struct json_slice value, void *me
         return refuse_kind(r, "an array", value);
     list.n_items = count_items(value);
     if (list.n_items > r->field->max_items)
-        return err_add_field(r->err, r->path, "has %zu items; at most %zu", list.n_items,
+        return err_add_field(r->err, path_of(r), "has %zu items; at most %zu", list.n_items,
                              r->field->max_items);
     list.items = ARENA_NEW_ARRAY(r->arena, list.n_items, const char *);
     walk = json_walk_begin(value);
-    for (size_t i = 0; json_walk_next(&walk, NULL, &item); i++)
-        is_good = read_item(r, i, item, &list.items[i]) && is_good;
+    for (r->index = 0; json_walk_next(&walk, NULL, &item); r->index++)
+        is_good = read_item(r, item, &list.items[r->index]) && is_good;
+    r->index = NO_INDEX;
     if (is_good)
         *(struct json_texts *)member = list;
     return is_good;
@@ -298,21 +309,20 @@ static void set_none(const struct json_field *field, void *member)
     }
 }
 
-typedef bool read_fn(const struct reading *r, struct json_slice value, void *member);
 static read_fn *const read_kind[] = {
     [JSON_KIND_TEXT] = read_text,  [JSON_KIND_INT] = read_int,   [JSON_KIND_BOOL] = read_bool,
     [JSON_KIND_TIME] = read_time,  [JSON_KIND_ENUM] = read_enum, [JSON_KIND_UUID] = read_uuid,
     [JSON_KIND_TEXTS] = read_list, [JSON_KIND_RAW] = read_raw,   [JSON_KIND_RAWS] = read_list,
 };
 
-static bool read_member(const struct reading *r, struct json_slice value, void *target)
+static bool read_member(struct reading *r, struct json_slice value, void *target)
 {
     void *member = (char *)target + r->field->offset;
 
     if (value.text[0] != 'n')
         return read_kind[r->field->kind](r, value, member);
     if ((r->field->flags & JSON_NULLABLE) == 0)
-        return err_add_field(r->err, r->path, "must not be null");
+        return err_add_field(r->err, path_of(r), "must not be null");
     set_none(r->field, member);
     return true;
 }
@@ -320,11 +330,20 @@ static bool read_member(const struct reading *r, struct json_slice value, void *
 /* Write the characters of a key, cut to what an error can show, and return whether all fitted. */
 static bool read_key(struct json_slice key, char *name, size_t size)
 {
-    cJSON *parsed = parse(key);
-    const char *text = cJSON_GetStringValue(parsed);
-    bool fits = strlen(text) < size;
+    cJSON *parsed;
+    size_t length;
+    bool fits;
 
-    snprintf(name, size, "%s", text);
+    if (!has_escape(key)) {
+        fits = key.n_bytes - 2 < size;
+        length = fits ? key.n_bytes - 2 : size - 1;
+        memcpy(name, key.text + 1, length);
+        name[length] = '\0';
+        return fits;
+    }
+    parsed = parse(key);
+    fits = strlen(cJSON_GetStringValue(parsed)) < size;
+    snprintf(name, size, "%s", cJSON_GetStringValue(parsed));
     cJSON_Delete(parsed);
     return fits;
 }
@@ -338,27 +357,21 @@ static const struct json_field *find_field(const struct json_reading *reading, c
     return NULL;
 }
 
-static const char *path_of(const struct json_reading *reading)
-{
-    return reading->path == NULL ? "" : reading->path;
-}
-
 static bool read_pair(const struct json_reading *reading, struct reading *r, struct json_slice key,
                       struct json_slice value, void *target, uint64_t *found)
 {
-    char name[JSON_PATH_MAX / 2];
+    char name[ERR_FIELD_MAX + 4]; /* what is cut here, err cuts again, at a character */
     bool fits = read_key(key, name, sizeof name);
     uint64_t bit;
 
     r->field = fits ? find_field(reading, name) : NULL;
-    if (r->field == NULL && reading->unknown == JSON_IGNORE_UNKNOWN)
-        return true;
-    snprintf(r->path, sizeof r->path, "%s%s", path_of(reading), name);
+    r->name = name;
     if (r->field == NULL)
-        return err_add_field(r->err, r->path, "is not a known field");
+        return reading->unknown == JSON_IGNORE_UNKNOWN ||
+               err_add_field(r->err, path_of(r), "is not a known field");
     bit = UINT64_C(1) << (r->field - reading->fields);
     if ((*found & bit) != 0)
-        return err_add_field(r->err, r->path, "stands twice");
+        return err_add_field(r->err, path_of(r), "stands twice");
     *found |= bit;
     return read_member(r, value, target);
 }
@@ -370,21 +383,21 @@ static bool check_required(const struct json_reading *reading, struct reading *r
     for (size_t i = 0; i < reading->n_fields; i++) {
         if ((reading->fields[i].flags & JSON_REQUIRED) == 0 || (found >> i & 1) != 0)
             continue;
-        snprintf(r->path, sizeof r->path, "%s%s", path_of(reading), reading->fields[i].name);
-        is_good = err_add_field(r->err, r->path, "is required");
+        r->name = reading->fields[i].name;
+        is_good = err_add_field(r->err, path_of(r), "is required");
     }
     return is_good;
 }
 
-static bool refuse_non_object(const struct json_reading *reading, struct json_slice value,
-                              struct err *err)
+/* The path is then that of the object itself: without the dot that leads to its fields. */
+static bool refuse_non_object(const char *prefix, struct json_slice value, struct err *err)
 {
     char path[JSON_PATH_MAX];
-    size_t length = strlen(path_of(reading));
+    size_t length = strlen(prefix);
 
     if (length == 0)
         return err_set(err, ERR_INVALID, "must be an object, not %s", json_slice_kind(value));
-    snprintf(path, sizeof path, "%s", reading->path);
+    snprintf(path, sizeof path, "%s", prefix);
     if (length < sizeof path && path[length - 1] == '.')
         path[length - 1] = '\0';
     return err_add_field(err, path, "must be an object, not %s", json_slice_kind(value));
@@ -393,7 +406,10 @@ static bool refuse_non_object(const struct json_reading *reading, struct json_sl
 bool json_read(const char *text, size_t n_bytes, const struct json_reading *reading,
                struct arena *arena, void *target, uint64_t *present, struct err *err)
 {
-    struct reading r = {.arena = arena, .err = err};
+    struct reading r = {.prefix = reading->path == NULL ? "" : reading->path,
+                        .index = NO_INDEX,
+                        .arena = arena,
+                        .err = err};
     struct json_slice document, key, value;
     struct json_walk walk;
     uint64_t found = 0;
@@ -405,7 +421,7 @@ bool json_read(const char *text, size_t n_bytes, const struct json_reading *read
     if (!json_scan_check(text, n_bytes, &document, err))
         return false;
     if (document.text[0] != '{')
-        return refuse_non_object(reading, document, err);
+        return refuse_non_object(r.prefix, document, err);
     walk = json_walk_begin(document);
     while (json_walk_next(&walk, &key, &value))
         is_good = read_pair(reading, &r, key, value, target, &found) && is_good;
@@ -451,7 +467,7 @@ bool json_read_array(const char *text, size_t n_bytes, size_t max_items, struct 
                      struct json_texts *list, struct err *err)
 {
     const struct json_field field = {.kind = JSON_KIND_RAWS, .max_items = max_items};
-    const struct reading r = {.field = &field, .arena = arena};
+    struct reading r = {.field = &field, .arena = arena};
     struct json_slice document;
 
     if (!json_scan_check(text, n_bytes, &document, err))
