@@ -9,6 +9,7 @@ struct jwt_keys;
 struct password_pool;
 struct purge;
 struct rate_limit;
+struct task_sweep;
 struct token_cache;
 
 struct app {
@@ -20,6 +21,7 @@ struct app {
     struct password_pool *passwords;
     struct rate_limit *user_rate, *address_rate, *sign_in_rate;
     struct purge *purge; /* what expires is deleted */
+    struct task_sweep *task_sweep;
 };
 
 extern const struct service_spec app_spec; /* app.c */

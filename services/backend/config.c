@@ -38,5 +38,11 @@ const struct config_key config_keys[] = {
         "registrations and sign-ins from an address at once"),
     INT(purge_interval_s, "PURGE_INTERVAL_S", "3600", 1, 86400,
         "how often what has expired is deleted, s"),
+    INT(tasks_max, "TASKS_MAX", "100000", 1, 100000000, "tasks of a user, the trash included"),
+    INT(trash_days, "TRASH_DAYS", "30", 1, 3650, "how long the trash keeps a task, days"),
+    INT(tombstone_days, "TOMBSTONE_DAYS", "30", 1, 3650,
+        "how long sync tells of a purged task; who was away for longer begins anew, days"),
+    INT(idempotency_hours, "IDEMPOTENCY_HOURS", "24", 1, 8760,
+        "how long the reply to an Idempotency-Key is kept, h"),
 };
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);

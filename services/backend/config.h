@@ -20,6 +20,8 @@ struct config {
     int rate_address_per_s, rate_address_burst;
     int rate_sign_in_per_min, rate_sign_in_burst;
     int purge_interval_s;
+    int tasks_max;
+    int trash_days, tombstone_days, idempotency_hours;
 };
 
 extern const struct config_key config_keys[];

@@ -2,9 +2,18 @@
 
 #include "services/backend/store/account_store.h"
 #include "services/backend/store/api_token_store.h"
+#include "services/backend/store/idempotency_store.h"
 #include "services/backend/store/purge_store.h"
 #include "services/backend/store/session_store.h"
 #include "services/backend/store/sign_in_store.h"
+#include "services/backend/store/task_list.h"
+#include "services/backend/store/task_purge.h"
+#include "services/backend/store/task_store.h"
+
+#define LISTS_OF(lists)                                                                            \
+    &(lists)[0], &(lists)[1], &(lists)[2], &(lists)[3], &(lists)[4], &(lists)[5], &(lists)[6],     \
+        &(lists)[7]
+_Static_assert(TASK_N_LISTS == 8, "LISTS_OF names them all");
 
 const struct pg_statement *const backend_statements[] = {
     /* accounts */
@@ -30,12 +39,27 @@ const struct pg_statement *const backend_statements[] = {
     &API_TOKEN_LIST,
     &API_TOKEN_REVOKE,
 
+    /* tasks */
+    &TASK_GET,
+    &TASK_LOAD,
+    &TASK_EXISTS,
+    &TASK_ADD,
+    &TASK_SAVE,
+    &TASK_PURGE_ONE,
+    &TASK_CHANGES,
+    LISTS_OF(TASK_LISTS),
+    LISTS_OF(TASK_SEARCHES),
+    &IDEMPOTENCY_KEEP,
+
     /* what has expired */
     &PURGE_SESSIONS,
     &PURGE_REFRESH_TOKENS,
     &PURGE_API_TOKENS,
     &PURGE_SIGN_IN_FAILURES,
     &PURGE_REMOVED_ACCOUNT,
+    &TASK_PURGE_TRASH,
+    &TASK_PURGE_TOMBSTONES,
+    &TASK_PURGE_REPLIES,
 
     NULL,
 };

@@ -1,0 +1,135 @@
+#include "services/backend/store/task_purge.h"
+
+#include "common/base/uuid.h"
+#include "common/events/event_types.h"
+
+/* A purge on its way. */
+struct task_purging {
+    struct store_call call;
+    int64_t *n_purged;
+};
+
+static void run(const struct store_call *call, const struct pg_statement *statement,
+                const struct pg_params *params, int64_t *n_purged);
+
+/* Owners whose row another transaction holds are left for the next round: so this waits for no one
+ * while it holds many rows. Who holds the owner's row is alone with his tasks; one restored before
+ * that is compared again by the DELETE. */
+const struct pg_statement TASK_PURGE_TRASH = {
+    "task_purge_trash",
+    "WITH due AS ("
+    "  SELECT owner_id, id FROM task WHERE deleted_at < $1::timestamptz"
+    "  ORDER BY deleted_at LIMIT $2::integer), "
+    "owner AS ("
+    "  SELECT id, seq FROM account WHERE id IN (SELECT owner_id FROM due)"
+    "  FOR NO KEY UPDATE SKIP LOCKED), "
+    "gone AS ("
+    "  DELETE FROM task USING due, owner"
+    "  WHERE owner.id = due.owner_id AND task.owner_id = due.owner_id AND task.id = due.id"
+    "    AND task.deleted_at < $1"
+    "  RETURNING task.owner_id, task.id, owner.seq), "
+    "numbered AS ("
+    "  SELECT owner_id, id, row_number() OVER (ORDER BY owner_id, id) AS number,"
+    "    seq + row_number() OVER (PARTITION BY owner_id ORDER BY id) AS seq FROM gone), "
+    "drawn AS ("
+    "  UPDATE account SET seq = newest.seq, task_count = task_count - newest.count"
+    "  FROM (SELECT owner_id, max(seq) AS seq, count(*) FROM numbered GROUP BY owner_id) AS newest"
+    "  WHERE account.id = newest.owner_id), "
+    "tombstone AS ("
+    "  INSERT INTO task_tombstone (owner_id, id, seq, purged_at)"
+    "  SELECT owner_id, id, seq, $3::timestamptz FROM numbered), "
+    "events AS ("
+    "  INSERT INTO outbox (id, topic, type, subject, owner_id, seq, occurred_at, traceparent, data)"
+    "  SELECT ($5::uuid[])[2 * n.number - e.turn], e.topic, e.type, n.id::text, n.owner_id, n.seq,"
+    "    $3, $4, '{\"id\":\"' || n.id || '\"}' FROM numbered n,"
+    "    (VALUES (1, '" TOPIC_TASK_EVENTS "', '" EVENT_TASK_PURGED "'),"
+    "      (0, '" TOPIC_TASK_UPDATES "', '" EVENT_UPDATE_TASK_PURGED "')) AS e (turn, topic, type)"
+    "  ORDER BY n.number, e.turn DESC) "
+    "SELECT count(*) FROM numbered",
+};
+
+void task_purge_trash(const struct store_call *call, int64_t before, int64_t now_ms,
+                      const char *traceparent, int64_t *n_purged)
+{
+    const char *ids[2 * TASK_PURGE_STEP];
+    struct pg_params params;
+
+    for (size_t i = 0; i < 2 * TASK_PURGE_STEP; i++)
+        ids[i] = arena_copy_text(call->arena, uuid_new(now_ms).text);
+    pg_params_init(&params, call->arena);
+    pg_add_time(&params, before);
+    pg_add_int(&params, TASK_PURGE_STEP);
+    pg_add_time(&params, now_ms);
+    pg_add_text(&params, traceparent);
+    pg_add_texts(&params, ids, 2 * TASK_PURGE_STEP);
+    run(call, &TASK_PURGE_TRASH, &params, n_purged);
+}
+
+/* The floor rises with what goes, so whoever was away for longer is told to begin anew. */
+const struct pg_statement TASK_PURGE_TOMBSTONES = {
+    "task_purge_tombstones",
+    "WITH old AS ("
+    "  SELECT owner_id, seq FROM task_tombstone WHERE purged_at < $1::timestamptz"
+    "  ORDER BY purged_at LIMIT $2::integer), "
+    "owner AS ("
+    "  SELECT id FROM account WHERE id IN (SELECT owner_id FROM old)"
+    "  FOR NO KEY UPDATE SKIP LOCKED), "
+    "gone AS ("
+    "  DELETE FROM task_tombstone s USING old, owner"
+    "  WHERE owner.id = old.owner_id AND s.owner_id = old.owner_id AND s.seq = old.seq"
+    "  RETURNING s.owner_id, s.seq), "
+    "raised AS ("
+    "  UPDATE account SET sync_floor = greatest(sync_floor, newest.seq)"
+    "  FROM (SELECT owner_id, max(seq) AS seq FROM gone GROUP BY owner_id) AS newest"
+    "  WHERE account.id = newest.owner_id) "
+    "SELECT count(*) FROM gone",
+};
+
+void task_purge_tombstones(const struct store_call *call, int64_t before, int64_t *n_purged)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, call->arena);
+    pg_add_time(&params, before);
+    pg_add_int(&params, TASK_PURGE_STEP);
+    run(call, &TASK_PURGE_TOMBSTONES, &params, n_purged);
+}
+
+const struct pg_statement TASK_PURGE_REPLIES = {
+    "task_purge_replies",
+    "WITH gone AS ("
+    "  DELETE FROM idempotency WHERE (owner_id, key, item) IN ("
+    "    SELECT owner_id, key, item FROM idempotency WHERE created_at < $1::timestamptz"
+    "    ORDER BY created_at LIMIT $2::integer FOR UPDATE SKIP LOCKED)"
+    "  RETURNING 1) "
+    "SELECT count(*) FROM gone",
+};
+
+void task_purge_replies(const struct store_call *call, int64_t before, int64_t *n_purged)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, call->arena);
+    pg_add_time(&params, before);
+    pg_add_int(&params, TASK_PURGE_STEP);
+    run(call, &TASK_PURGE_REPLIES, &params, n_purged);
+}
+
+static pg_done_fn on_purged;
+
+static void run(const struct store_call *call, const struct pg_statement *statement,
+                const struct pg_params *params, int64_t *n_purged)
+{
+    struct task_purging *purging = ARENA_NEW(call->arena, struct task_purging);
+
+    *purging = (struct task_purging){*call, n_purged};
+    pg_query(call->pool, statement, params, on_purged, purging);
+}
+
+static void on_purged(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct task_purging *purging = arg;
+
+    *purging->n_purged = err == NULL ? pg_int(rows, 0, 0) : 0;
+    purging->call.done(purging->call.arg, err);
+}

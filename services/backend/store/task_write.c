@@ -1,0 +1,187 @@
+/* services/backend/store/task_write.c — every change of a task, each one statement. */
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/events/event_types.h"
+#include "services/backend/domain/task_text.h"
+#include "services/backend/store/idempotency_store.h"
+#include "services/backend/store/task_store.h"
+
+/* Parameters 1 to 15 are the same in all three statements (add_common):
+ *   1 owner  2 task  3 now  4 version  5 event type  6 data  7, 8 event ids  9 traceparent
+ *   10 type of the update  11 key  12 item  13 hash  14 status  15 body of the reply
+ * and 16 to 23 in the two that write the task (add_task). Each statement has a CTE `changed` with
+ * the seq, empty when nothing changed; these two hang on it. */
+#define EVENTS_AND_REPLY                                                                            \
+    "events AS ("                                                                                   \
+    "  INSERT INTO outbox (id, topic, type, subject, owner_id, seq, occurred_at, traceparent,"      \
+    "    data)"                                                                                     \
+    "  SELECT e.id, e.topic, e.type, $2::text, $1, changed.seq, $3, $9, $6 FROM changed, (VALUES"   \
+    "    ($7::uuid, '" TOPIC_TASK_EVENTS "', $5),"                                                  \
+    "    ($8::uuid, '" TOPIC_TASK_UPDATES "', $10)) AS e (id, topic, type)), "                      \
+    "kept AS ("                                                                                     \
+    "  INSERT INTO idempotency (owner_id, key, item, request_hash, status, task_id, version, body," \
+    "    created_at)"                                                                               \
+    "  SELECT $1, $11::text, $12::smallint, $13::bytea, $14::smallint, $2, $4::bigint, $15, $3"     \
+    "  FROM changed WHERE $11 IS NOT NULL) "
+
+const struct pg_statement TASK_ADD = {
+    "task_add",
+    "WITH known AS ("
+    "  SELECT " IDEMPOTENCY_COLUMNS " FROM idempotency i"
+    "  WHERE i.owner_id = $1::uuid AND i.key = $11::text AND i.item = $12::smallint), "
+    "drawn AS ("
+    "  UPDATE account SET seq = seq + 1, task_count = task_count + 1"
+    "  WHERE id = $1 AND task_count < $24::integer AND NOT EXISTS (SELECT FROM known)"
+    "  RETURNING seq), "
+    "changed AS ("
+    "  INSERT INTO task (owner_id, id, version, seq, created_at, updated_at, title, description,"
+    "    status, priority, tags, tag_keys, due_at, time_zone)"
+    "  SELECT $1, $2::uuid, $4::bigint, drawn.seq, $3::timestamptz, $3, $16, $17, $18, $19, $20,"
+    "    $21, $22, $23 FROM drawn RETURNING seq), " EVENTS_AND_REPLY
+    "SELECT (SELECT seq FROM changed), EXISTS (SELECT FROM account WHERE id = $1), known.* "
+    "FROM (SELECT) AS one LEFT JOIN known ON true",
+};
+
+/* The owner's row is locked before anything changes, and read then: seq is the newest. The task is
+ * compared then as well, so a write that comes late draws no seq. */
+#define OWNER_LOCKED                                                                               \
+    "WITH owner AS ("                                                                              \
+    "  SELECT seq + 1 AS seq FROM account WHERE id = $1::uuid FOR NO KEY UPDATE), "
+
+const struct pg_statement TASK_SAVE = {
+    "task_save",
+    OWNER_LOCKED
+    "changed AS ("
+    "  UPDATE task SET version = $4::bigint, seq = owner.seq, updated_at = $3::timestamptz,"
+    "    title = $16, description = $17, status = $18, priority = $19, tags = $20, tag_keys = $21,"
+    "    due_at = $22, time_zone = $23, completed_at = $24, deleted_at = $25"
+    "  FROM owner WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4 - 1"
+    "  RETURNING task.seq), "
+    "drawn AS (UPDATE account SET seq = changed.seq FROM changed WHERE account.id = $1), " EVENTS_AND_REPLY
+    "SELECT seq FROM changed",
+};
+
+const struct pg_statement TASK_PURGE_ONE = {
+    "task_purge_one",
+    OWNER_LOCKED
+    "changed AS ("
+    "  DELETE FROM task USING owner"
+    "  WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4::bigint - 1"
+    "  RETURNING owner.seq), "
+    "drawn AS ("
+    "  UPDATE account SET seq = changed.seq, task_count = task_count - 1"
+    "  FROM changed WHERE account.id = $1), "
+    "tombstone AS ("
+    "  INSERT INTO task_tombstone (owner_id, id, seq, purged_at)"
+    "  SELECT $1, $2, changed.seq, $3::timestamptz FROM changed), " EVENTS_AND_REPLY
+    "SELECT seq FROM changed",
+};
+
+/* A write on its way. */
+struct task_writing {
+    struct store_call call;
+    struct task_outcome *outcome;
+    enum task_op op;
+};
+
+static void add_new_id(struct pg_params *params, int64_t now_ms)
+{
+    pg_add_text(params, arena_copy_text(params->arena, uuid_new(now_ms).text));
+}
+
+static void add_common(struct pg_params *params, const struct task_write *write)
+{
+    const struct task *task = write->task;
+    const struct idempotency *key = write->key;
+
+    pg_add_text(params, task->owner_id.text);
+    pg_add_text(params, task->id.text);
+    pg_add_time(params, write->now_ms);
+    pg_add_int(params, task->version);
+    pg_add_text(params, task_op_event(write->op));
+    pg_add_text(params, write->data);
+    add_new_id(params, write->now_ms);
+    add_new_id(params, write->now_ms);
+    pg_add_text(params, write->traceparent);
+    pg_add_text(params, write->op == TASK_PURGE ? EVENT_UPDATE_TASK_PURGED : EVENT_UPDATE_TASK);
+    pg_add_text(params, key->key);
+    pg_add_int(params, key->item);
+    pg_add_bytes(params, key->hash, sizeof key->hash);
+    pg_add_int(params, write->status);
+    pg_add_text(params, write->op == TASK_PURGE ? NULL : write->data);
+}
+
+static void add_task(struct pg_params *params, const struct task *task)
+{
+    struct json_texts keys = task_text_fold_all(&task->tags, params->arena);
+
+    pg_add_text(params, task->title);
+    pg_add_text(params, task->description);
+    pg_add_int(params, task->status);
+    pg_add_int(params, task->priority);
+    pg_add_texts(params, task->tags.items, task->tags.n_items);
+    pg_add_texts(params, keys.items, keys.n_items);
+    pg_add_time(params, task->due_at);
+    pg_add_text(params, task->time_zone);
+}
+
+static pg_done_fn on_written;
+
+void task_store_write(const struct store_call *call, const struct task_write *write,
+                      struct task_outcome *outcome)
+{
+    struct task_writing *writing = ARENA_NEW(call->arena, struct task_writing);
+    const struct pg_statement *statement = &TASK_SAVE;
+    struct pg_params params;
+
+    *writing = (struct task_writing){.call = *call, .outcome = outcome, .op = write->op};
+    *outcome = (struct task_outcome){0};
+    pg_params_init(&params, call->arena);
+    add_common(&params, write);
+    if (write->op == TASK_PURGE) {
+        statement = &TASK_PURGE_ONE;
+    } else if (write->op == TASK_CREATE) {
+        statement = &TASK_ADD;
+        add_task(&params, write->task);
+        pg_add_int(&params, write->tasks_max);
+    } else {
+        add_task(&params, write->task);
+        pg_add_time(&params, write->task->completed_at);
+        pg_add_time(&params, write->task->deleted_at);
+    }
+    pg_query(call->pool, statement, &params, on_written, writing);
+}
+
+/* The second of two requests with the same key breaks on its kept reply, and all of it with that. */
+static bool is_lost_race(const struct err *err)
+{
+    return err->code == ERR_CONFLICT &&
+           strcmp(pg_err_constraint(err), IDEMPOTENCY_PRIMARY_KEY) == 0;
+}
+
+static enum task_written why_not_added(const struct pg_rows *rows, struct task_writing *writing)
+{
+    idempotency_row_read(rows, 0, 2, writing->call.arena, &writing->outcome->reply);
+    if (writing->outcome->reply.is_there)
+        return TASK_KNOWN;
+    return pg_bool(rows, 0, 1) ? TASK_TOO_MANY : TASK_NO_OWNER;
+}
+
+static void on_written(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct task_writing *writing = arg;
+    struct task_outcome *outcome = writing->outcome;
+
+    if (err != NULL && is_lost_race(err)) {
+        outcome->written = TASK_MOVED;
+        err = NULL;
+    } else if (err == NULL) {
+        bool has_changed = pg_n_rows(rows) > 0 && !pg_is_null(rows, 0, 0);
+
+        outcome->written = has_changed                  ? TASK_WRITTEN
+                           : writing->op == TASK_CREATE ? why_not_added(rows, writing)
+                                                        : TASK_MOVED;
+    }
+    writing->call.done(writing->call.arg, err);
+}
