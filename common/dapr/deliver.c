@@ -171,13 +171,14 @@ static void log_outcome(const struct delivery *delivery, enum outcome outcome,
     };
     const struct event *event = &delivery->event;
     const char *trace = event->traceparent;
-    char trace_id[33] = "";
+    bool has_trace = trace != NULL && strlen(trace) >= 35;
+    char trace_id[33];
 
-    if (trace != NULL && strlen(trace) >= 35)
-        snprintf(trace_id, sizeof trace_id, "%.32s", trace + 3);
+    snprintf(trace_id, sizeof trace_id, "%.32s", has_trace ? trace + 3 : "");
     log_at(delivery->deliver->config.log, lines[outcome].level, lines[outcome].event,
            KV("topic", delivery->topic), KV("type", event->type), KV("event_id", event->id),
-           KV("user_id", event->owner_id), KV("trace_id", (const char *)trace_id),
+           KV("user_id", event->owner_id),
+           KV("trace_id", has_trace ? (const char *)trace_id : (const char *)NULL),
            KV("err", err != NULL ? (const char *)err->text : (const char *)NULL),
            KV("ms", (clock_monotonic_us() - delivery->began_us) / 1000));
 }

@@ -40,8 +40,10 @@ static void print_help(const struct service_spec *spec, FILE *out)
     print_command(out, "  --help", "print this");
     fputs("\nSettings, from the environment:\n", out);
     config_print_help(spec->keys, spec->n_keys, out);
-    if (spec->n_migrations > 0)
+    if (spec->n_migrations > 0) {
+        fputs("\nSettings of migrate:\n", out);
         config_print_help(migrate_keys, N_MIGRATE_KEYS, out);
+    }
 }
 
 static void print_subscriptions(const struct service_spec *spec)
@@ -70,6 +72,23 @@ static int refuse_command(const struct service_spec *spec, const char *word)
     return EXIT_USAGE;
 }
 
+static int print(const struct service_spec *spec, const char *what, const char *too_much)
+{
+    bool is_help = strcmp(what, "--help") == 0, is_version = strcmp(what, "--version") == 0;
+
+    if (!is_help && !is_version && strcmp(what, "--subscriptions") != 0)
+        return refuse_command(spec, what);
+    if (too_much != NULL)
+        return refuse_command(spec, too_much);
+    if (is_help)
+        print_help(spec, stdout);
+    else if (is_version)
+        printf("%s %s\n", spec->name, VERSION);
+    else
+        print_subscriptions(spec);
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int service_main(const struct service_spec *spec, void *app, void *config, int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
@@ -81,15 +100,5 @@ int service_main(const struct service_spec *spec, void *app, void *config, int a
             return spec->commands[i].run(argc - 1, argv + 1);
     if (strcmp(word, "migrate") == 0 && spec->n_migrations > 0)
         return run_migrate(spec, argc - 1, argv + 1);
-    if (argc > 2)
-        return refuse_command(spec, argv[2]);
-    if (strcmp(word, "--help") == 0)
-        print_help(spec, stdout);
-    else if (strcmp(word, "--version") == 0)
-        printf("%s %s\n", spec->name, VERSION);
-    else if (strcmp(word, "--subscriptions") == 0)
-        print_subscriptions(spec);
-    else
-        return refuse_command(spec, word);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return print(spec, word, argc > 2 ? argv[2] : NULL);
 }
