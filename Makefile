@@ -21,7 +21,8 @@ say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2)))
 SERVICES := $(sort $(patsubst services/%/main.c,%,$(wildcard services/*/main.c)))
 COMMON_C := $(sort $(shell find common -name '*.c' 2>/dev/null))
 UNIT_C := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
-SUPPORT_C := $(sort $(wildcard tests/unit/support/*.c))
+DATABASE_C := $(sort $(shell find tests/service -name 'test_*.c' 2>/dev/null))
+SUPPORT_C := $(sort $(wildcard tests/unit/support/*.c tests/service/support/*.c))
 FUZZ_C := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
 
 # ---------------------------------------------------------------------------- flags
@@ -65,6 +66,7 @@ COMMON_O := $(COMMON_C:%.c=$(BUILD)/obj/%.o)
 COMMON_A := $(BUILD)/libcommon.a
 SUPPORT_O := $(SUPPORT_C:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_C:tests/unit/%.c=$(BUILD)/tests/unit/%)
+DATABASE_BIN := $(DATABASE_C:tests/service/%.c=$(BUILD)/tests/service/%)
 FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 ALL_O := $(COMMON_O) $(SUPPORT_O)
 
@@ -137,13 +139,13 @@ $(BUILD)/$(1:.c=): $(BUILD)/obj/$(1:.c=.o) $(call service_archive,$(subst /, ,$(
 $(BUILD)/obj/$(1:.c=.o): | $(BUILD)/gen/version.h \
 		$(if $(filter services,$(word 3,$(subst /, ,$(1)))),$$(addsuffix .h,$$($(word 4,$(subst /, ,$(1)))_GEN)))
 endef
-$(foreach t,$(UNIT_C),$(eval $(call test_rule,$(t),-lcmocka)))
+$(foreach t,$(UNIT_C) $(DATABASE_C),$(eval $(call test_rule,$(t),-lcmocka)))
 $(foreach t,$(FUZZ_C),$(eval $(call test_rule,$(t))))
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/gen/%.h $(BUILD)/lib%.a
 
 # ---------------------------------------------------------------------------- commands
 .PHONY: help build run stop status test unit service e2e check bench lint fmt asan fuzz clean \
-        unit-binaries fuzz-binaries objects FORCE
+        unit-binaries service-binaries fuzz-binaries objects FORCE
 
 help: ## list the commands
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -174,6 +176,7 @@ unit: ## unit tests under ASan and UBSan
 	@scripts/run-unit $(BUILD)/asan/tests/unit
 
 service: asan ## service tests: each binary, a real PostgreSQL, a fake sidecar
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan MODE=asan service-binaries
 	@scripts/run-pytest service --binaries $(BUILD)/asan
 
 e2e: build ## end-to-end tests behind daprd, on both brokers (BROKER=redis for one)
@@ -207,6 +210,7 @@ clean: ## remove what was built (data below .run/ stays)
 	rm -rf build
 
 unit-binaries: $(UNIT_BIN)
+service-binaries: $(DATABASE_BIN)
 fuzz-binaries: $(FUZZ_BIN)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

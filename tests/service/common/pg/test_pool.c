@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/metrics.h"
 #include "common/net/loop.h"
 #include "common/pg/pg.h"
 #include "tests/service/support/database.h"
@@ -49,6 +50,8 @@ struct fixture {
     struct loop *loop;
     struct proxy *proxy;
     struct pg_pool *pool;
+    struct metrics *metrics;
+    int n_connections;
     struct arena arena;
     struct log log;
 };
@@ -87,6 +90,22 @@ static bool is_ready(void *arg)
     return pg_pool_is_ready(arg);
 }
 
+static bool is_whole(void *arg)
+{
+    const struct fixture *f = arg;
+    struct buf text, wanted;
+    bool is_found;
+
+    buf_init(&text);
+    buf_init(&wanted);
+    metrics_write(f->metrics, &text);
+    buf_format(&wanted, "pg_connections_ready %d\n", f->n_connections);
+    is_found = strstr(buf_text(&text), buf_text(&wanted)) != NULL;
+    buf_clear(&text);
+    buf_clear(&wanted);
+    return is_found;
+}
+
 static void open_pool(struct fixture *f, int connections, int limit_ms, int waiting_max)
 {
     char url[TEST_URL_MAX];
@@ -98,11 +117,13 @@ static void open_pool(struct fixture *f, int connections, int limit_ms, int wait
         .waiting_max = waiting_max,
         .statements = statements,
         .loop = f->loop,
+        .metrics = f->metrics,
         .log = &f->log,
     });
     database_url_of(f->proxy, "pool_a", "a", url);
     pg_pool_set_url(f->pool, url);
-    wait_until(f->loop, is_ready, f->pool, "the pool to be ready");
+    f->n_connections = connections;
+    wait_until(f->loop, is_whole, f, "all connections");
 }
 
 static int set_up(void **state)
@@ -112,6 +133,7 @@ static int set_up(void **state)
     database_run(SCHEMA);
     log_init(&f->log, "test", LOG_ERROR + 1);
     arena_init(&f->arena);
+    f->metrics = metrics_new();
     f->loop = loop_new();
     f->proxy = proxy_new(f->loop);
     *state = f;
@@ -125,6 +147,7 @@ static int tear_down(void **state)
     pg_pool_free(f->pool);
     proxy_free(f->proxy);
     loop_free(f->loop);
+    metrics_free(f->metrics);
     arena_clear(&f->arena);
     mem_free(f);
     return 0;
@@ -356,9 +379,6 @@ static void test_a_killed_backend_costs_its_own_calls_alone(void **state)
     struct outcome naps[4] = {0}, others[4] = {0}, after;
 
     open_pool(f, 2, 5000, 0);
-    while (proxy_n_accepted(f->proxy) < 2)
-        turn_for(f->loop, 20);
-    turn_for(f->loop, 100);
     for (int i = 0; i < 4; i++) {
         ask(f, &NAP, "2", NULL, &naps[i]);
         ask(f, &DIVIDE, "6", "2", &others[i]);
