@@ -1,0 +1,2 @@
+DROP TABLE head_export, entry, payload_key, chain_head, outbox, inbox;
+DROP FUNCTION refuse_change();

@@ -1,0 +1,135 @@
+#include "services/audit/store/chain_store.h"
+
+#include <sodium.h>
+#include <string.h>
+
+struct open_call {
+    struct chain *chain;
+    chain_done_fn *done;
+    void *arg;
+};
+
+/* A key is made with the head and never again: so a late event cannot bring one back. Where two make
+ * the same head at once, the second waits, and DO UPDATE gives it what the first made. */
+const struct pg_statement CHAIN_OPEN = {
+    "chain_open",
+    "WITH made AS ("
+    " INSERT INTO chain_head AS h (owner_id)"
+    " SELECT $1::uuid WHERE NOT EXISTS (SELECT FROM chain_head WHERE owner_id = $1::uuid)"
+    " ON CONFLICT (owner_id) DO UPDATE SET owner_id = h.owner_id RETURNING h.owner_id, h.erased_at),"
+    "keyed AS ("
+    " INSERT INTO payload_key AS k (owner_id, key)"
+    " SELECT owner_id, $2::bytea FROM made WHERE erased_at IS NULL"
+    " ON CONFLICT (owner_id) DO UPDATE SET owner_id = k.owner_id RETURNING k.key)"
+    " SELECT made.erased_at IS NOT NULL, keyed.key FROM made LEFT JOIN keyed ON true"
+    " UNION ALL"
+    " SELECT h.erased_at IS NOT NULL, k.key FROM chain_head h LEFT JOIN payload_key k USING (owner_id)"
+    " WHERE h.owner_id = $1::uuid",
+};
+
+static bool read_chain(const struct pg_rows *rows, struct chain *chain, struct err *err)
+{
+    size_t n_bytes = 0;
+    struct arena arena;
+    unsigned char *key;
+    bool ok;
+
+    if (pg_n_rows(rows) == 0)
+        return err_set(err, ERR_UNAVAILABLE, "the owner's head was being made: try again");
+    chain->is_erased = pg_bool(rows, 0, 0);
+    if (chain->is_erased)
+        return true;
+    arena_init(&arena);
+    key = pg_bytes(rows, 0, 1, &arena, &n_bytes);
+    ok = n_bytes == sizeof(chain->key);
+    if (ok)
+        memcpy(chain->key, key, sizeof(chain->key));
+    else
+        err_set(err, ERR_UNAVAILABLE, "payload_key: there is no key of %s, nor was it erased",
+                chain->owner_id.text);
+    sodium_memzero(key, n_bytes);
+    arena_clear(&arena);
+    return ok;
+}
+
+static void on_opened(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct open_call *call = arg;
+    struct err own = {0};
+
+    if (err == NULL && !read_chain(rows, call->chain, &own))
+        err = &own;
+    call->done(call->arg, err);
+}
+
+void chain_store_open(struct pg_pool *pool, struct arena *arena, struct chain *chain,
+                      chain_done_fn *done, void *arg)
+{
+    struct open_call *call = ARENA_NEW(arena, struct open_call);
+    struct pg_params params;
+
+    *call = (struct open_call){chain, done, arg};
+    pg_params_init(&params, arena);
+    pg_add_text(&params, chain->owner_id.text);
+    pg_add_bytes(&params, chain->key, sizeof(chain->key));
+    pg_query(pool, &CHAIN_OPEN, &params, on_opened, call);
+}
+
+struct append_call {
+    struct append *append;
+    chain_done_fn *done;
+    void *arg;
+};
+
+static void on_appended(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct append_call *call = arg;
+    struct err own = {0};
+
+    if (err == NULL && !append_read_result(rows, call->append, &own))
+        err = &own;
+    call->done(call->arg, err);
+}
+
+static struct append_call *make_call(struct arena *arena, struct append *append,
+                                     chain_done_fn *done, void *arg)
+{
+    struct append_call *call = ARENA_NEW(arena, struct append_call);
+
+    *call = (struct append_call){append, done, arg};
+    return call;
+}
+
+const struct pg_statement CHAIN_APPEND = {
+    "chain_append",
+    APPEND_ENTRY(APPEND_WHILE_SEALED, "") APPEND_RESULT,
+};
+
+void chain_store_append(struct pg_pool *pool, struct arena *arena, struct append *append,
+                        chain_done_fn *done, void *arg)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, arena);
+    append_add_params(&params, append);
+    pg_query(pool, &CHAIN_APPEND, &params, on_appended, make_call(arena, append, done, arg));
+}
+
+/* The key goes even when the entry was there before: nothing may depend on who came first. */
+const struct pg_statement CHAIN_ERASE = {
+    "chain_erase",
+    APPEND_ENTRY(
+        "true",
+        ", erased_at = coalesce(c.erased_at, now())") ","
+                                                      "gone AS (DELETE FROM payload_key USING head WHERE owner_id = $2::uuid)" APPEND_RESULT,
+};
+
+void chain_store_erase(struct pg_pool *pool, struct arena *arena, struct append *append,
+                       chain_done_fn *done, void *arg)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, arena);
+    append_add_params(&params, append);
+    pg_query(pool, &CHAIN_ERASE, &params, on_appended, make_call(arena, append, done, arg));
+}
