@@ -1,6 +1,7 @@
 #include "services/backend/routes.h"
 
 #include "services/backend/handlers/account_handlers.h"
+#include "services/backend/handlers/task_handlers.h"
 
 const struct route routes[] = {
     /* accounts and sessions */
@@ -20,6 +21,20 @@ const struct route routes[] = {
     {HTTP_POST, "/api/v1/tokens", api_token_create_start},
     {HTTP_DELETE, "/api/v1/tokens/{id}", api_token_revoke_start},
     {HTTP_POST, "/api/v1/ws/ticket", ws_ticket_start},
+
+    /* tasks */
+    {HTTP_GET, "/api/v1/tasks", task_list_start},
+    {HTTP_POST, "/api/v1/tasks", task_create_start},
+    {HTTP_POST, "/api/v1/tasks/batch", task_batch_start},
+    {HTTP_GET, "/api/v1/tasks/{id}", task_get_start},
+    {HTTP_PATCH, "/api/v1/tasks/{id}", task_update_start},
+    {HTTP_DELETE, "/api/v1/tasks/{id}", task_delete_start},
+    {HTTP_POST, "/api/v1/tasks/{id}/complete", task_complete_start},
+    {HTTP_POST, "/api/v1/tasks/{id}/reopen", task_reopen_start},
+    {HTTP_POST, "/api/v1/tasks/{id}/restore", task_restore_start},
+    {HTTP_GET, "/api/v1/tasks/{id}/history", task_history_start},
+    {HTTP_GET, "/api/v1/history", history_start},
+    {HTTP_GET, "/api/v1/sync", task_sync_start},
 
     /* the API's description */
     {HTTP_GET, "/api/docs", docs_page_start},

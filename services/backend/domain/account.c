@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/json/json_out.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -114,6 +115,28 @@ void account_write_event(const struct account *account, int64_t deleted_at, stru
         user.created_at = account->created_at;
     }
     user_write(&user, out);
+}
+
+void account_write_sessions(struct json_out *out, const struct session *sessions, size_t n_sessions)
+{
+    json_open_array(out, "sessions");
+    for (size_t i = 0; i < n_sessions; i++) {
+        json_open_object(out, NULL);
+        json_write_fields(out, session_fields, session_n_fields, &sessions[i]);
+        json_close_object(out);
+    }
+    json_close_array(out);
+}
+
+void account_write_api_tokens(struct json_out *out, const struct api_token *tokens, size_t n_tokens)
+{
+    json_open_array(out, "tokens");
+    for (size_t i = 0; i < n_tokens; i++) {
+        json_open_object(out, NULL);
+        json_write_fields(out, api_token_fields, api_token_n_fields, &tokens[i]);
+        json_close_object(out);
+    }
+    json_close_array(out);
 }
 
 bool api_token_order_check(struct api_token_order *order, int64_t now_ms, struct err *err)

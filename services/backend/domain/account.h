@@ -14,6 +14,7 @@
 #include "common/json/json_field.h"
 
 struct buf;
+struct json_out;
 
 enum {
     ACCOUNT_PASSWORD_MIN = 10, /* code points */
@@ -103,6 +104,12 @@ bool account_apply(struct account *account, const struct account_patch *patch, i
 /** Write the data of user.registered or user.updated; with `deleted_at` set that of user.deleted,
  *  which has the id and the version alone. */
 void account_write_event(const struct account *account, int64_t deleted_at, struct buf *out);
+
+/** Write the member "sessions" or "tokens" into the object that is open in `out`. */
+void account_write_sessions(struct json_out *out, const struct session *sessions,
+                            size_t n_sessions);
+void account_write_api_tokens(struct json_out *out, const struct api_token *tokens,
+                              size_t n_tokens);
 
 /** Check and complete the expiry. */
 MUST_CHECK bool api_token_order_check(struct api_token_order *order, int64_t now_ms,

@@ -1,0 +1,72 @@
+#include "services/backend/handlers/task_body.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/backend/domain/etag.h"
+#include "services/backend/domain/time_zone.h"
+
+bool task_body_read_id(const struct request *request, struct uuid *id, struct err *err)
+{
+    if (uuid_read(http_param(request->req, "id"), id))
+        return true;
+    return err_set(err, ERR_NOT_FOUND, "you have no task with this id");
+}
+
+bool task_body_check_no_query(struct request *request, struct err *err)
+{
+    static const char *const none[] = {NULL};
+
+    return http_check_query(request->req, none, err);
+}
+
+bool task_body_check_patch(struct task_patch *patch, const char *path, struct arena *arena,
+                           struct err *err)
+{
+    const char *zone = patch->task.time_zone;
+    bool ok = task_patch_check(patch, path, arena, err);
+
+    if (zone == NULL || time_zone_is_known(zone))
+        return ok;
+    return err_add_field(err, arena_format(arena, "%stime_zone", path == NULL ? "" : path),
+                         "is not a time zone of the IANA database, like Europe/Berlin");
+}
+
+bool task_body_read_number(struct request *request, const char *name, int64_t min, int64_t max,
+                           int64_t *number, struct err *err)
+{
+    const char *text = http_query(request->req, name, err);
+    size_t n_digits;
+    int64_t value;
+
+    if (text == NULL)
+        return !err_is_set(err);
+    n_digits = strspn(text, "0123456789");
+    value = n_digits > 0 && n_digits < 19 && text[n_digits] == '\0' ? strtoll(text, NULL, 10) : -1;
+    if (value < min || value > max)
+        return err_add_field(err, name, "must be a whole number from %" PRId64 " to %" PRId64, min,
+                             max);
+    *number = value;
+    return true;
+}
+
+bool task_body_read_flag(struct request *request, const char *name, bool *flag, struct err *err)
+{
+    const char *text = http_query(request->req, name, err);
+
+    if (text == NULL)
+        return !err_is_set(err);
+    if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return err_add_field(err, name, "must be true or false");
+    *flag = text[0] == 't';
+    return true;
+}
+
+void task_body_add_etag(struct request *request, int64_t version)
+{
+    char tag[ETAG_SIZE];
+
+    etag_write(version, tag);
+    http_add_header(request->req, "ETag", tag);
+}
