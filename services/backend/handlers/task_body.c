@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "services/backend/domain/etag.h"
-#include "services/backend/time_zone.h"
+#include "services/backend/domain/time_zone.h"
 
 bool task_body_read_id(const struct request *request, struct uuid *id, struct err *err)
 {
