@@ -270,6 +270,10 @@ def test_without_its_database_a_service_puts_events_off(own_service, database: D
 # ---- drain
 
 
+# with a second connection the lock could catch its preparation instead of the delivery
+ONE_CONNECTION = {"DB_CONNECTIONS": "1", "DB_LIMIT_MS": "20000"}
+
+
 class Stuck:
     """A delivery that cannot end, because the inbox is locked."""
 
@@ -297,7 +301,7 @@ class Stuck:
 
 
 def test_what_runs_at_sigterm_ends_well(own_service, database: Database) -> None:
-    service = own_service(settings={"DB_LIMIT_MS": "20000", "DRAIN_MS": "20000"}).start()
+    service = own_service(settings=ONE_CONNECTION | {"DRAIN_MS": "20000"}).start()
     stuck = Stuck(service, database)
     service.process.send_signal(signal.SIGTERM)
     wait_for("the drain", lambda: service.log_lines("service_drain_began"))
@@ -308,7 +312,7 @@ def test_what_runs_at_sigterm_ends_well(own_service, database: Database) -> None
 
 
 def test_a_drain_that_takes_too_long_is_cut_off(own_service, database: Database) -> None:
-    service = own_service(settings={"DB_LIMIT_MS": "20000", "DRAIN_MS": "100"}).start()
+    service = own_service(settings=ONE_CONNECTION | {"DRAIN_MS": "100"}).start()
     stuck = Stuck(service, database)
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait() == 1
