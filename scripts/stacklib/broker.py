@@ -92,6 +92,9 @@ class Kafka:
             "offsets.topic.num.partitions": 8,
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
+            # after kill -9 the node waits this long for its own former self
+            "broker.session.timeout.ms": 3000,
+            "broker.heartbeat.interval.ms": 500,
             "group.initial.rebalance.delay.ms": 0,
             "message.max.bytes": 2097152,
             "log.retention.hours": 168,

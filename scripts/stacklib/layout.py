@@ -44,8 +44,8 @@ class Layout:
 
     def __init__(self, directory: str):
         self.dir = pathlib.Path(os.path.abspath(directory))
-        if any(char in str(self.dir) for char in '"\n\r\\') or " ;" in str(self.dir):
-            raise StackError(f"{self.dir}: a path with quotes, backslashes or ' ;' cannot be used")
+        if any(char in str(self.dir) for char in "\"%;\n\r\\"):
+            raise StackError(f'{self.dir}: supervisord cannot use a path with ", %, ; or \\')
         self.logs = self.dir / "logs"
         self.resources = self.dir / "resources"
         self.config = self.dir / "config"

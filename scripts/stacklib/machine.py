@@ -26,7 +26,10 @@ PASSED_ON = ("LOG_LEVEL", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 
 def say(text: str) -> None:
-    print(f"  {text}", flush=True)
+    try:
+        print(f"  {text}", flush=True)
+    except BrokenPipeError:  # whoever read along has gone; the work goes on
+        sys.stdout = open(os.devnull, "w")
 
 
 class Machine:
@@ -48,8 +51,12 @@ class Machine:
     def up(self, options) -> int:
         self.layout.make()
         with self.locked() as is_ours:
-            if not is_ours or self.running():
+            supervisor = self.running()
+            if not is_ours or (supervisor and supervisor.is_whole()):
                 return self.tell_running(options)
+            if supervisor:
+                say("ending what an interrupted start left behind")
+                supervisor.shutdown(say)
             return self.start(options)
 
     @contextlib.contextmanager
@@ -100,6 +107,9 @@ class Machine:
             print(f"error: {problem}", file=sys.stderr, flush=True)
             self.stop_all()
             return 1
+        except BaseException:
+            self.stop_all()
+            raise
 
     def find_binaries(self, options) -> dict[str, str]:
         folder = pathlib.Path(options.binaries).resolve()

@@ -132,6 +132,10 @@ class Supervisor:
     def processes(self) -> dict[str, dict]:
         return {info["name"]: info for info in self.call("getAllProcessInfo")}
 
+    def is_whole(self) -> bool:
+        """Whether everything has been started (what died since is supervisord's business)."""
+        return all(info["statename"] != "STOPPED" for info in self.processes().values())
+
     def failed(self) -> list[str]:
         """The processes that supervisord has given up, or that keep dying at start."""
         return [n for n, info in self.processes().items() if info["statename"] == "FATAL"]
