@@ -24,6 +24,7 @@ struct app {
     struct task_sweep *task_sweep;
 };
 
-extern const struct service_spec app_spec; /* app.c */
+/** Fill what makes this service the backend: app.c. */
+void app_make_spec(struct service_spec *spec);
 
 #endif

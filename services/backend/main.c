@@ -4,6 +4,8 @@ int main(int argc, char **argv)
 {
     struct config config = {0};
     struct app app = {.config = &config};
+    struct service_spec spec;
 
-    return service_main(&app_spec, &app, &config, argc, argv);
+    app_make_spec(&spec);
+    return service_main(&spec, &app, &config, argc, argv);
 }

@@ -20,6 +20,7 @@ struct purge {
     struct loop_timer *timer;
     struct arena arena;
     bool is_running, is_woken;
+    bool is_ending; /* freed by the last callback */
     size_t step;
     int n_runs; /* of the present step in this round */
     int64_t n_rows;
@@ -66,11 +67,22 @@ static void end_round(struct purge *purge, const struct err *err)
                      purge->is_woken ? 0 : (int64_t)purge->app->config->purge_interval_s * 1000);
 }
 
+static void free_all(struct purge *purge)
+{
+    loop_timer_free(purge->timer);
+    arena_clear(&purge->arena);
+    mem_free(purge);
+}
+
 static void on_purged(void *arg, const struct pg_rows *rows, const struct err *err)
 {
     struct purge *purge = arg;
     int64_t n_rows = err == NULL ? pg_int(rows, 0, 0) : 0;
 
+    if (purge->is_ending) {
+        free_all(purge);
+        return;
+    }
     if (err != NULL) {
         end_round(purge, err);
         return;
@@ -107,7 +119,8 @@ void purge_free(struct purge *purge)
 {
     if (purge == NULL)
         return;
-    loop_timer_free(purge->timer);
-    arena_clear(&purge->arena);
-    mem_free(purge);
+    purge->is_ending = true;
+    loop_timer_stop(purge->timer);
+    if (!purge->is_running)
+        free_all(purge);
 }

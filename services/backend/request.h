@@ -36,9 +36,15 @@ enum flow_next request_authenticate(struct flow *flow);
 MUST_CHECK bool request_read_json(struct request *request, const struct json_reading *reading,
                                   void *target, uint64_t *present);
 
+/** Say in Retry-After when to come again, and set `err` to ERR_RATE. */
+void request_say_when(struct http_request *req, int64_t wait_ms, struct err *err);
+
 /** Reply, which gives `req` back. `body` is borrowed until return. */
 void request_reply_json(struct request *request, int status, const struct buf *body);
 void request_reply_empty(struct request *request, int status); /* 204 */
+
+/** Leave of an error what a client may know: what went wrong inside is for the log alone. */
+void request_hide_inner(struct err *err);
 
 /** The end of every finish: reply problem+json when flow.err is set (else the handler has replied),
  *  log one line, clear the flow and free `request`. */

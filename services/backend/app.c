@@ -1,0 +1,129 @@
+#include "services/backend/app.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "backend_migrations.h"
+#include "common/base/clock.h"
+#include "services/backend/auth/jwt_keys.h"
+#include "services/backend/auth/password_pool.h"
+#include "services/backend/auth/token_cache.h"
+#include "services/backend/domain/rate_limit.h"
+#include "services/backend/purge.h"
+#include "services/backend/request.h"
+#include "services/backend/routes.h"
+#include "services/backend/store/statements.h"
+#include "services/backend/task_sweep.h"
+
+enum { TOKEN_CACHE_ENTRIES = 8192, RATE_USERS = 8192, RATE_ADDRESSES = 8192 };
+
+static bool take_token_keys(void *arg, const struct secret *secret, struct err *err)
+{
+    struct app *app = arg;
+
+    if (!jwt_keys_set(app->token_keys, secret, err))
+        return false;
+    token_cache_clear(app->tokens);
+    return true;
+}
+
+static bool take_ticket_keys(void *arg, const struct secret *secret, struct err *err)
+{
+    struct app *app = arg;
+
+    return jwt_keys_set(app->ticket_keys, secret, err);
+}
+
+static const struct service_secret secrets[] = {
+    {"token-keys", take_token_keys},
+    {"ticket-keys", take_ticket_keys},
+};
+
+static struct rate_limit *new_rate(int64_t per_min, int burst, size_t n_keys)
+{
+    unsigned char random[RATE_LIMIT_KEY_SIZE];
+
+    randombytes_buf(random, sizeof random);
+    return rate_limit_new(per_min, burst, n_keys, random);
+}
+
+static bool open_app(void *arg, struct err *err)
+{
+    struct app *app = arg;
+    const struct config *config = app->config;
+
+    app->token_keys = jwt_keys_new();
+    app->ticket_keys = jwt_keys_new();
+    app->tokens = token_cache_new(TOKEN_CACHE_ENTRIES);
+    app->user_rate =
+        new_rate((int64_t)config->rate_user_per_s * 60, config->rate_user_burst, RATE_USERS);
+    app->address_rate = new_rate((int64_t)config->rate_address_per_s * 60,
+                                 config->rate_address_burst, RATE_ADDRESSES);
+    app->sign_in_rate =
+        new_rate(config->rate_sign_in_per_min, config->rate_sign_in_burst, RATE_ADDRESSES);
+    app->purge = purge_new(app);
+    app->task_sweep = task_sweep_new(app);
+    app->passwords = password_pool_new(app->service.loop, app->service.metrics,
+                                       config->password_workers, config->password_queue_max);
+    if (app->passwords == NULL)
+        return err_set(err, ERR_INTERNAL, "no thread could be started for passwords");
+    return true;
+}
+
+static void close_app(void *arg)
+{
+    struct app *app = arg;
+
+    password_pool_free(app->passwords);
+    task_sweep_free(app->task_sweep);
+    purge_free(app->purge);
+    rate_limit_free(app->sign_in_rate);
+    rate_limit_free(app->address_rate);
+    rate_limit_free(app->user_rate);
+    token_cache_free(app->tokens);
+    jwt_keys_free(app->ticket_keys);
+    jwt_keys_free(app->token_keys);
+}
+
+/* Every request of the API counts for its address; health, readiness and metrics do not. */
+static bool guard_address(void *arg, struct http_request *req)
+{
+    static const char API[] = "/api/";
+    struct app *app = arg;
+    struct err err = {0};
+
+    if (strncmp(http_path(req), API, sizeof API - 1) != 0)
+        return true;
+    int64_t wait_ms =
+        rate_limit_take(app->address_rate, http_client_address(req), clock_monotonic_us());
+
+    if (wait_ms == 0)
+        return true;
+    request_say_when(req, wait_ms, &err);
+    http_reply_err(req, &err, NULL);
+    return false;
+}
+
+void app_make_spec(struct service_spec *spec)
+{
+    *spec = (struct service_spec){
+        .name = "backend",
+        .summary = "the public API of accounts and tasks",
+        .keys = config_keys,
+        .n_keys = config_n_keys,
+        .statements = backend_statements,
+        .migrations = backend_migrations,
+        .n_migrations = backend_migrations_count,
+        .routes = routes,
+        .n_routes = routes_n,
+        /* `recurrences` and `notifications` are subscribed to, but nobody sends on them yet: any
+         * event of theirs is one that we do not know, and becomes a dead letter */
+        .handlers = NULL,
+        .n_handlers = 0,
+        .secrets = secrets,
+        .n_secrets = sizeof(secrets) / sizeof(secrets[0]),
+        .guard = guard_address,
+        .open = open_app,
+        .close = close_app,
+    };
+}

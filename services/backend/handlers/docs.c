@@ -1,0 +1,33 @@
+/* GET /api/docs, /api/v1/openapi.yaml, /api/v1/openapi.json — the API's description, built into the
+ * binary. The page is one file: its style is inside, and it runs no script. */
+#include "backend_embedded.h"
+#include "services/backend/handlers/account_handlers.h"
+
+static void reply(struct http_request *req, const char *type, const char *text, size_t n_bytes)
+{
+    http_add_header(req, "Cache-Control", "public, max-age=300");
+    http_add_header(req, "X-Content-Type-Options", "nosniff");
+    http_reply(req, 200, type, text, n_bytes);
+}
+
+void docs_page_start(void *context, struct http_request *req)
+{
+    (void)context;
+    http_add_header(req, "Content-Security-Policy",
+                    "default-src 'none'; style-src 'sha256-" API_DOCS_STYLE_HASH
+                    "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    http_add_header(req, "Referrer-Policy", "no-referrer");
+    reply(req, "text/html; charset=utf-8", api_docs_html, api_docs_html_bytes);
+}
+
+void docs_yaml_start(void *context, struct http_request *req)
+{
+    (void)context;
+    reply(req, "application/yaml", openapi_yaml, openapi_yaml_bytes);
+}
+
+void docs_json_start(void *context, struct http_request *req)
+{
+    (void)context;
+    reply(req, "application/json", openapi_json, openapi_json_bytes);
+}
