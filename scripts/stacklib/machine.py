@@ -122,6 +122,8 @@ class Machine:
     def choose_ports(self, options) -> None:
         self.ports = ports = Ports(self.known.get("ports", {}))
         wanted = options.port
+        if 0 < wanted < 1024 and os.geteuid() != 0:
+            raise StackError(f"port {wanted} may be used by root alone; choose one from 1024 on")
         if wanted and not (held := hold(wanted)):
             raise StackError(
                 f"port {wanted} is taken by {holder(wanted)}; "
@@ -157,10 +159,10 @@ class Machine:
         self.write_stack(options, binaries)
 
     def programs(self, options, binaries: dict[str, str]):
-        user = {"user": self.database.user} if self.database.user else {}
-        yield Program(
-            "database", "postgres", self.database.command(), {}, stopsignal="INT", stopwaitsecs=60, **user
-        )
+        database = {"stopsignal": "INT", "stopwaitsecs": 60, "directory": self.database.data}
+        if self.database.user:
+            database["user"] = self.database.user
+        yield Program("database", "postgres", self.database.command(), {}, **database)
         yield Program("broker", self.broker.name, self.broker.command(), {}, stopwaitsecs=60)
         yield Program("sentry", "sentry", self.dapr.sentry_command(), {"NAMESPACE": "default"})
         for service, binary in binaries.items():
