@@ -92,7 +92,7 @@ $$(BUILD)/gen/$(call c_name,$(1))_migrations.c: $$($(1)_SQL) scripts/embed servi
 	$$(call say,EMBED,$$@)
 	$$(Q)scripts/embed migrations $(call c_name,$(1)) $$(@:.c=) $$($(1)_SQL)
 $$(BUILD)/gen/$(call c_name,$(1))_embedded.c: services/$(1)/embedded.txt scripts/embed \
-		$$(shell sed -n 's/^[a-z][a-z0-9_]* *//p' services/$(1)/embedded.txt 2>/dev/null)
+		$$(shell sed -n 's|^[a-z][a-z0-9_]*  *||;s|^@gen/|$$(BUILD)/gen/|;/^[^#]/p' services/$(1)/embedded.txt 2>/dev/null)
 	@mkdir -p $$(@D)
 	$$(call say,EMBED,$$@)
 	$$(Q)scripts/embed files $(call c_name,$(1)) $$(@:.c=) $$<
@@ -104,6 +104,12 @@ $$(BUILD)/$(1): $$(BUILD)/obj/services/$(1)/main.o $$(BUILD)/lib$(1).a $$(COMMON
 	$$(Q)$$(CC) $$(MODE_LINK) $$(LDFLAGS) -o $$@ $$^ $$(PACKAGE_LIBS)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rules,$(s))))
+
+# the API's description as the backend serves it: JSON, a page, and the page's policy
+$(BUILD)/gen/openapi.json $(BUILD)/gen/api_docs.html $(BUILD)/gen/api_docs_csp.txt &: \
+		api/openapi.yaml scripts/api-docs
+	$(call say,DOCS,api/openapi.yaml)
+	$(Q)$(PYTHON) scripts/api-docs $< $(BUILD)/gen
 
 $(COMMON_A): $(COMMON_O)
 $(BUILD)/libsupport.a: $(SUPPORT_O)

@@ -13,9 +13,7 @@ static void reply(struct http_request *req, const char *type, const char *text, 
 void docs_page_start(void *context, struct http_request *req)
 {
     (void)context;
-    http_add_header(req, "Content-Security-Policy",
-                    "default-src 'none'; style-src 'sha256-" API_DOCS_STYLE_HASH
-                    "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    http_add_header(req, "Content-Security-Policy", api_docs_csp);
     http_add_header(req, "Referrer-Policy", "no-referrer");
     reply(req, "text/html; charset=utf-8", api_docs_html, api_docs_html_bytes);
 }
