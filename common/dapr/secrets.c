@@ -14,7 +14,8 @@
 #include "common/net/loop.h"
 
 enum { DIGEST_SIZE = crypto_generichash_BYTES, PAIRS_MAX = 64 };
-enum { READ_LIMIT_MS = 5000, RETRY_MS = 1000, LOG_EVERY = 30 /* failures in a row */ };
+enum { READ_LIMIT_MS = 5000, RETRY_MIN_MS = 50, RETRY_MAX_MS = 1000 };
+enum { LOG_EVERY = 30 /* failures in a row */ };
 
 struct secret_watch {
     struct dapr *dapr;
@@ -117,6 +118,16 @@ static bool read_answer(struct secret_watch *watch, const struct http_answer *an
     return ok;
 }
 
+/** At start the sidecar comes up within moments; later it may be away for long. */
+static int retry_ms(unsigned n_failures)
+{
+    int wait_ms = RETRY_MIN_MS;
+
+    for (unsigned i = 1; i < n_failures && wait_ms < RETRY_MAX_MS; i++)
+        wait_ms *= 2;
+    return wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS;
+}
+
 static void on_answered(void *arg, const struct http_answer *answer, const struct err *err)
 {
     struct secret_read *read = arg;
@@ -135,7 +146,7 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
     else if (watch->n_failures++ % LOG_EVERY == 0)
         log_warn(watch->log, is_away ? "secret_not_read" : "secret_not_usable",
                  KV("secret", watch->name), KV("err", err->text));
-    loop_timer_start(watch->timer, is_away ? RETRY_MS : watch->interval_ms);
+    loop_timer_start(watch->timer, is_away ? retry_ms(watch->n_failures) : watch->interval_ms);
 }
 
 static void read_secret(void *arg)

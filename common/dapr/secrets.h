@@ -26,7 +26,7 @@ struct secret_watch;
 
 struct secret_source {
     const char *store, *name; /* borrowed for the life of the watch */
-    int interval_ms;          /* between two reads; while the sidecar is away it is one second */
+    int interval_ms;          /* between two reads; while the sidecar is away at most one second */
 };
 
 /** Read the secret at once, then at every interval, and call `changed` as needed. */
