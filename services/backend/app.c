@@ -5,7 +5,7 @@
 
 #include "backend_migrations.h"
 #include "common/base/clock.h"
-#include "services/backend/auth/jwt_keys.h"
+#include "common/jwt/jwt_keys.h"
 #include "services/backend/auth/password_pool.h"
 #include "services/backend/auth/token_cache.h"
 #include "services/backend/domain/rate_limit.h"

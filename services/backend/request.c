@@ -6,8 +6,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/jwt/jwt_keys.h"
 #include "services/backend/app.h"
-#include "services/backend/auth/jwt_keys.h"
 #include "services/backend/auth/token_cache.h"
 #include "services/backend/domain/rate_limit.h"
 #include "services/backend/domain/secret_token.h"

@@ -6,8 +6,8 @@
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include "common/json/json_out.h"
+#include "common/jwt/jwt_keys.h"
 #include "services/backend/app.h"
-#include "services/backend/auth/jwt_keys.h"
 #include "services/backend/domain/cookie.h"
 #include "services/backend/domain/rate_limit.h"
 

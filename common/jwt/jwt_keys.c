@@ -1,4 +1,4 @@
-#include "services/backend/auth/jwt_keys.h"
+#include "common/jwt/jwt_keys.h"
 
 #include <jwt.h>
 #include <sodium.h>

@@ -1,7 +1,7 @@
-/* services/backend/auth/jwt_keys.h — signed tokens, HS256 alone: the active key signs, all keys
+/* common/jwt/jwt_keys.h — signed tokens, HS256 alone: the active key signs, all keys
  * verify, so that a rotation signs nobody out. Source: RFC 7519, RFC 8725; libjwt does the work. */
-#ifndef SERVICES_BACKEND_AUTH_JWT_KEYS_H
-#define SERVICES_BACKEND_AUTH_JWT_KEYS_H
+#ifndef COMMON_JWT_JWT_KEYS_H
+#define COMMON_JWT_JWT_KEYS_H
 
 #include <stdbool.h>
 #include <stdint.h>
