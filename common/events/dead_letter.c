@@ -10,8 +10,9 @@ enum { NAME_MAX_CHARS = 256, REASON_MAX = 1000, EVENT_MAX = 4 * 1024 * 1024 };
 static const struct json_field letter_fields[] = {
     JSON_TEXT(struct dead_letter, consumer, "consumer", JSON_REQUIRED, 1, NAME_MAX_CHARS),
     JSON_TEXT(struct dead_letter, topic, "topic", JSON_REQUIRED, 1, NAME_MAX_CHARS),
-    JSON_TEXT(struct dead_letter, reason, "reason", JSON_REQUIRED, 1, REASON_MAX),
-    JSON_TEXT(struct dead_letter, event, "event", JSON_NULLABLE | JSON_OMIT_NONE, 0, EVENT_MAX),
+    JSON_TEXT(struct dead_letter, reason, "reason", JSON_REQUIRED | JSON_VERBATIM, 1, REASON_MAX),
+    JSON_TEXT(struct dead_letter, event, "event", JSON_NULLABLE | JSON_OMIT_NONE | JSON_VERBATIM, 0,
+              EVENT_MAX),
     JSON_TEXT(struct dead_letter, event_b64, "event_b64", JSON_NULLABLE | JSON_OMIT_NONE, 0,
               EVENT_MAX),
 };

@@ -95,7 +95,8 @@ static bool check_text(struct reading *r, const char *text)
 {
     const struct json_field *field = r->field;
     bool is_one_line = (field->flags & JSON_ONE_LINE) != 0;
-    unsigned control = control_character_in(text, is_one_line);
+    bool is_verbatim = (field->flags & JSON_VERBATIM) != 0;
+    unsigned control = is_verbatim ? 0 : control_character_in(text, is_one_line);
     int64_t length = (int64_t)utf8_count(text);
 
     if (length > field->max)

@@ -37,6 +37,7 @@ enum json_flags {
     JSON_READ_ONLY = 4, /* written only; in input it is an unknown field */
     JSON_OMIT_NONE = 8, /* writing leaves out what is none, instead of null */
     JSON_ONE_LINE = 16, /* of a text: \n and \t are refused too */
+    JSON_VERBATIM = 32, /* of a text: control characters are fine: it is someone else's */
 };
 
 struct json_texts {

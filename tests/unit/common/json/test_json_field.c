@@ -257,6 +257,19 @@ static void test_whole_numbers_may_be_written_in_other_ways(void **state)
     assert_int_equal(f->thing.size, INT64_MIN);
 }
 
+static void test_a_verbatim_text_may_have_any_character(void **state)
+{
+    static const struct json_field verbatim[] = {
+        JSON_TEXT(struct thing, note, "note", JSON_VERBATIM, 0, 10),
+    };
+    const struct json_reading reading = {.fields = verbatim, .n_fields = 1};
+    struct fixture *f = *state;
+
+    assert_true(read_as(f, &reading, "{\"note\":\"\\r\\u0001\x7F\xC2\x85\"}"));
+    assert_string_equal(f->thing.note, "\r\x01\x7F\xC2\x85");
+    assert_false(read_as(f, &reading, "{\"note\":\"12345678901\"}"));
+}
+
 static void test_all_mistakes_are_told_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +479,7 @@ int main(void)
         TEST(test_absent_is_not_null),
         TEST(test_what_breaks_a_rule_is_named_with_its_limit),
         TEST(test_whole_numbers_may_be_written_in_other_ways),
+        TEST(test_a_verbatim_text_may_have_any_character),
         TEST(test_all_mistakes_are_told_at_once),
         TEST(test_a_path_stands_before_every_name),
         TEST(test_unknown_fields_can_be_ignored),
