@@ -141,7 +141,7 @@ static bool check_members(const struct operation *operation, const char *path, s
         const char *name = arena_format(arena, "%s%s", path, members[i].name);
 
         if (members[i].is_needed && !members[i].is_there)
-            ok = err_add_field(err, name, "is missing; %s needs it", op_words[operation->op]);
+            ok = err_add_field(err, name, "is required for %s", op_words[operation->op]);
         else if (!members[i].is_allowed && members[i].is_there)
             ok = err_add_field(err, name, "is not for %s", op_words[operation->op]);
     }

@@ -47,7 +47,7 @@ static enum flow_next read_query(struct flow *flow)
     ok = ok && task_body_read_flag(request, "full", &sync->is_full, &flow->err);
     if (ok && sync->since < 0)
         ok = err_add_field(&flow->err, "since",
-                           "is missing: the seq of the last sync or frame, 0 for everything");
+                           "is required: the seq of the last sync or frame, 0 for everything");
     return ok ? FLOW_NEXT : flow_fail(flow);
 }
 
