@@ -1,0 +1,254 @@
+"""The whole system for end-to-end tests: scripts/stack in a directory of its own, on free ports.
+
+    with Stack("kafka", binaries="build/asan") as stack:
+        httpx.get(stack.url)
+        stack.kill("audit")
+        wait_for("audit to be up again", lambda: stack.is_running("audit"))
+
+It ends when the test process ends, however that happens."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg import sql
+
+from .waiting import accepts, wait_for
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from stacklib import SERVICES  # noqa: E402
+from stacklib.supervisor import Supervisor  # noqa: E402
+
+PR_SET_PDEATHSIG = 1
+START_LIMIT_S = float(os.environ.get("STACK_START_LIMIT_S", "180"))
+SANITIZERS = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+def _stop_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Stack:
+    """`env` holds settings: {"DB_LIMIT_MS": "500", "backend:LOG_LEVEL": "debug"}."""
+
+    services = list(SERVICES)
+
+    def __init__(
+        self,
+        broker: str = "redis",
+        binaries: str | os.PathLike[str] | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self.broker = broker
+        self.binaries = ROOT / (binaries or os.environ.get("BUILD_DIR", "build"))
+        self.env = env or {}
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"todo-{broker}-"))
+        self.process: subprocess.Popen | None = None
+        self._killed: dict[str, int] = {}
+
+    # ------------------------------------------------------------------ life
+    def __enter__(self) -> "Stack":
+        return self.start()
+
+    def __exit__(self, failed: Any, *_rest: Any) -> None:
+        self.stop(keep_logs=failed is not None)
+
+    def start(self) -> "Stack":
+        argv = [str(ROOT / "scripts/stack"), "up", "--dir", str(self.dir), "--broker", self.broker]
+        argv += ["--port", "0", "--binaries", str(self.binaries)]
+        for name, value in self.env.items():
+            argv += ["--env", f"{name}={value}"]
+        output = self.dir / "stack.out"
+        with output.open("wb") as out:
+            self.process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**SANITIZERS, **os.environ},
+                preexec_fn=_stop_with_parent,
+            )
+
+        def is_up() -> bool:
+            said = output.read_text()
+            if self.process and self.process.poll() is not None:
+                logs = self.save_logs()
+                raise RuntimeError(f"scripts/stack ended (logs: {logs}):\n{said[-4000:]}")
+            return "The system runs at" in said
+
+        wait_for("the stack", is_up, START_LIMIT_S)
+        self.known = json.loads((self.dir / "stack.json").read_text())
+        self.admin = json.loads((self.dir / "admin.json").read_text())
+        self.url = self.known["url"]
+        self.supervisor = Supervisor(
+            _Paths(self.dir), self.known["ports"]["supervisor"], self.admin["supervisor"]
+        )
+        return self
+
+    def stop(self, keep_logs: bool = False) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(120)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                subprocess.run(
+                    [str(ROOT / "scripts/stack"), "down", "--dir", str(self.dir)], check=False
+                )
+        if keep_logs:
+            print(f"logs: {self.save_logs()}", file=sys.stderr)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def save_logs(self) -> pathlib.Path:
+        """Keep the logs of a failed run below build/logs; secrets stay behind."""
+        target = ROOT / "build" / "logs" / self.dir.name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self.dir / "logs", target, dirs_exist_ok=True)
+        return target
+
+    # ------------------------------------------------------------------ processes
+    def pid(self, name: str) -> int:
+        """Of a service, `daprd-SERVICE`, postgres, the broker, sentry or nginx; 0: not running."""
+        info = self.supervisor.processes()[name]
+        return info["pid"] if info["statename"] in ("RUNNING", "STARTING") else 0
+
+    def kill(self, name: str, sign: int = signal.SIGKILL) -> None:
+        """Send a signal; supervisord starts it again, which `is_running` tells."""
+        pid = wait_for(f"a process {name}", lambda: self.pid(name))
+        self._killed[name] = pid
+        os.kill(pid, sign)
+
+    def halt(self, name: str) -> None:
+        """Stop it and keep it stopped until `resume`."""
+        self.supervisor.call("stopProcess", self._full_name(name), True)
+
+    def resume(self, name: str) -> None:
+        self.supervisor.call("startProcess", self._full_name(name), False)
+
+    def restart(self, name: str) -> None:
+        """Stop in order, start, wait until it is ready."""
+        self.halt(name)
+        self.resume(name)
+        wait_for(f"{name} to be up again", lambda: self.is_running(name), 60)
+
+    def is_running(self, name: str) -> bool:
+        """Whether it is up and answers, and is not the process that `kill` ended."""
+        pid = self.pid(name)
+        if not pid or pid == self._killed.get(name):
+            return False
+        if name in self.services:
+            return self._answers(f"http://127.0.0.1:{self.port(name, 'http')}/ready")
+        if name.startswith("daprd-"):
+            service = name.removeprefix("daprd-")
+            return self._answers(f"http://127.0.0.1:{self.port(service, 'dapr_http')}/v1.0/healthz/outbound")
+        port = {"nginx": "ingress"}.get(name, name)
+        return accepts(self.known["ports"][port])
+
+    def _full_name(self, name: str) -> str:
+        return f"{self.supervisor.processes()[name]['group']}:{name}"
+
+    @staticmethod
+    def _answers(url: str) -> bool:
+        try:
+            return httpx.get(url, timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def log(self, name: str) -> str:
+        return (self.dir / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def run(self, service: str, *argv: str) -> subprocess.CompletedProcess:
+        """Run a subcommand of a service with the settings it has here: run("audit", "verify")."""
+        return subprocess.run(
+            [str(self.binaries / service), *argv],
+            env={"PATH": os.environ["PATH"], **SANITIZERS, **self.settings(service)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def settings(self, service: str) -> dict[str, str]:
+        settings = {
+            "HTTP_PORT": "0",
+            "APP_PORT": str(self.port(service, "app")),
+            "DAPR_HTTP_PORT": str(self.port(service, "dapr_http")),
+            "DAPR_API_TOKEN": self.dapr_token(service),
+            "APP_API_TOKEN": self.admin["tokens"][service]["app"],
+            "REPLICA_NAME": f"{service}-0",
+        }
+        if service.replace("-", "_") + "_owner" in self.admin["passwords"]:
+            settings["MIGRATION_DATABASE_URL"] = self.database_url(f"{service.replace('-', '_')}_owner")
+        return settings
+
+    # ------------------------------------------------------------------ sidecars
+    def port(self, service: str, kind: str) -> int:
+        """kind: http, app, dapr_http, dapr_grpc, dapr_internal, dapr_metrics."""
+        return self.known["ports"][f"{service}.{kind}"]
+
+    def dapr_token(self, service: str) -> str:
+        return self.admin["tokens"][service]["dapr"]
+
+    def dapr(self, service: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """A request to a service's sidecar, as the service makes it."""
+        headers = {"dapr-api-token": self.dapr_token(service), **options.pop("headers", {})}
+        url = f"http://127.0.0.1:{self.port(service, 'dapr_http')}/v1.0/{path}"
+        return httpx.request(method, url, headers=headers, timeout=30, **options)
+
+    def publish(self, service: str, topic: str, event: dict, partition_key: str | None = None) -> None:
+        """Publish a whole CloudEvent in a service's name."""
+        component = "pubsub-live" if service == "websocket" else "pubsub"
+        answer = self.dapr(
+            service,
+            "POST",
+            f"publish/{component}/{topic}",
+            params={"metadata.partitionKey": partition_key} if partition_key else {},
+            headers={"content-type": "application/cloudevents+json"},
+            content=json.dumps(event),
+        )
+        assert answer.status_code == 204, answer.text
+
+    # ------------------------------------------------------------------ database
+    def database_url(self, login: str = "postgres") -> str:
+        password = self.admin["superuser"] if login == "postgres" else self.admin["passwords"][login]
+        return f"postgresql://{login}:{password}@127.0.0.1:{self.admin['port']}/todo"
+
+    def query(self, statement: Any, *values: Any) -> list[tuple]:
+        """Rows of a statement that a superuser runs."""
+        with psycopg.connect(self.database_url(), autocommit=True) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def count(self, schema: str, table: str, column: str, value: Any) -> int:
+        return self.count_of(schema, table, column, [value])
+
+    def count_of(self, schema: str, table: str, column: str, values: list[Any]) -> int:
+        """The rows whose `column` is one of `values`, compared as text."""
+        statement = sql.SQL("SELECT count(*) FROM {} WHERE {}::text = ANY(%s)").format(
+            sql.Identifier(schema, table), sql.Identifier(column)
+        )
+        return self.query(statement, [str(value) for value in values])[0][0]
+
+
+class _Paths:
+    """What Supervisor needs of a layout when it only asks."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.dir = directory
+        self.logs = directory / "logs"
