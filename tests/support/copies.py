@@ -161,6 +161,13 @@ class CopyTests:
         told.tell(told.delete_user(), created, registered)
         self.copy.check(database, told.stream)
 
+    def test_an_account_ends_whatever_the_version(self, told: Told, database: Database) -> None:
+        registered, renamed = told.register(), told.register()
+        deleted = copies.deepcopy(told.delete_user())
+        deleted["data"]["version"] = told.owner.user["version"] = 1
+        told.tell(registered, renamed, deleted)
+        self.copy.check(database, told.stream)
+
     def test_no_task_slips_past_the_end_of_its_account(self, sidecar: FakeSidecar, database: Database) -> None:
         for _ in range(25):
             told = Told(sidecar)
