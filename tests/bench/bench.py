@@ -1,0 +1,152 @@
+"""Measure the figures of the issue and hold each against its limit, measured in the same run.
+
+    scripts/run-bench BUILD [--quick] [--only read,create]
+
+What is compared runs in turns, pair by pair; a figure is the median of its pairs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(pathlib.Path(__file__).resolve().parent)]
+
+import baseline  # noqa: E402
+import start  # noqa: E402
+from world import World  # noqa: E402
+
+CLIENTS = 64
+DB_CONNECTIONS = 8  # the backend's default
+
+
+@dataclasses.dataclass
+class Figure:
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None  # None: for information
+    is_least: bool = False  # the limit is the least that will do, not the most
+    note: str = ""
+    runs: list | None = None
+
+    @property
+    def is_met(self) -> bool:
+        if self.limit is None:
+            return True
+        return self.value >= self.limit if self.is_least else self.value <= self.limit
+
+    def row(self) -> list[str]:
+        sign = "≥" if self.is_least else "≤"
+        limit = "" if self.limit is None else f"{sign} {self.limit:g}"
+        verdict = "" if self.limit is None else ("met" if self.is_met else "MISSED")
+        return [self.name, f"{self.value:,.6g} {self.unit}".strip(), limit, verdict, self.note]
+
+
+class Bench:
+    def __init__(self, options: argparse.Namespace, directory: pathlib.Path) -> None:
+        self.directory = directory
+        self.pairs = 2 if options.quick else 7
+        self.seconds = 2 if options.quick else 6
+        self.build = pathlib.Path(options.build).resolve()
+        self.figures: list[Figure] = []
+
+    def add(self, *args, **more) -> None:
+        figure = Figure(*args, **more)
+        self.figures.append(figure)
+        print("  " + "  ".join(part for part in figure.row() if part), flush=True)
+
+    def load(self, port: int, requests: pathlib.Path, status: int) -> dict:
+        argv = [
+            str(self.build / "tests/bench/load"),
+            *(str(port), str(CLIENTS), "1000", str(self.seconds * 1000), str(status), str(requests)),
+        ]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"load: {done.stdout}{done.stderr}")
+        result = json.loads(done.stdout)
+        if result["wrong"]:
+            raise RuntimeError(f"{result['wrong']} answers were not {status}: {done.stdout}")
+        return result
+
+    def compare(self, world: World, name: str, requests: pathlib.Path, status: int, bench) -> None:
+        """Our requests against pgbench, in turns."""
+        ours, theirs, ratios = [], [], []
+        for _ in range(self.pairs):
+            result = self.load(world.service.port, requests, status)
+            ours.append(result)
+            theirs.append(bench.run(DB_CONNECTIONS, self.seconds + 1))
+            ratios.append(result["per_s"] / theirs[-1])
+        per_s = statistics.median(r["per_s"] for r in ours)
+        base = statistics.median(theirs)
+        runs = [{"ours": o, "pgbench_per_s": t} for o, t in zip(ours, theirs)]
+        p99 = statistics.median(r["p99_us"] for r in ours) / 1000
+        note = f"{per_s:,.0f}/s, p99 {p99:.1f} ms; pgbench {base:,.0f}/s"
+        self.add(f"{name}, share of pgbench", statistics.median(ratios), "", 0.6, True, note, runs)
+
+    def backend(self, only: set[str]) -> None:
+        world = World(self.directory)
+        try:
+            world.open()
+            statements = baseline.capture(world)
+            if "read" in only:
+                bench = baseline.read_bench(world, statements["read"])
+                self.compare(world, "read one task", world.read_requests(), 200, bench)
+            if "create" in only:
+                bench = baseline.create_bench(world, statements["create"])
+                self.compare(world, "create with outbox", world.create_requests(), 201, bench)
+            mib = world.service.resident_bytes() / 2**20
+            self.add("memory of backend after this", mib, "MiB", 12)
+        finally:
+            world.close()
+
+    def start(self) -> None:
+        for name in ("backend", "recurring-task", "notification", "audit", "websocket"):
+            if not (self.build / name).exists():
+                continue
+            times = start.measure(self.build / name, 5 if self.pairs < 5 else 30)
+            note = f"worst of {len(times)}: {max(times):.1f} ms"
+            self.add(f"start of {name}", statistics.median(times), "ms", 50, note=note, runs=times)
+
+
+def print_table(figures: list[Figure]) -> None:
+    rows = [["figure", "measured", "limit", "", ""]] + [figure.row() for figure in figures]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) + "  " + row[4])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build")
+    parser.add_argument("--quick", action="store_true", help="two short pairs: to try it out")
+    parser.add_argument("--only", default="read,create,start", help="a,b: only these")
+    options = parser.parse_args()
+    only = set(options.only.split(","))
+    os.environ["BUILD_DIR"] = str(pathlib.Path(options.build).resolve())
+    with tempfile.TemporaryDirectory(prefix="todo-bench-") as directory:
+        bench = Bench(options, pathlib.Path(directory))
+        if only & {"read", "create"}:
+            bench.backend(only)
+        if "start" in only:
+            bench.start()
+    print_table(bench.figures)
+    out = pathlib.Path(options.build) / "bench.json"
+    out.write_text(json.dumps([dataclasses.asdict(f) for f in bench.figures], indent=1) + "\n")
+    print(f"\nwritten to {out}")
+    missed = [f.name for f in bench.figures if not f.is_met]
+    if missed:
+        print(f"missed: {', '.join(missed)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
