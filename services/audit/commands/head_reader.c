@@ -75,7 +75,7 @@ bool head_reader_add_path(struct head_reader *reader, const char *path, struct e
         free(entries[i]);
     }
     free(entries);
-    return true;
+    return n_entries > 0 || err_set(err, ERR_INVALID, "%s: there is no *.jsonl in it", path);
 }
 
 /** Read one line without its end into `text`; a longer one is cut. Return false at the file's end. */
