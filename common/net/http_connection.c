@@ -39,9 +39,11 @@ struct http_connection *http_connection_of(struct http_request *request)
     return (struct http_connection *)((char *)request - offsetof(struct http_connection, request));
 }
 
+/* What a drain waits for. */
 static bool is_running(enum http_connection_state state)
 {
-    return state >= HTTP_CONNECTION_HEAD && state <= HTTP_CONNECTION_REPLIED;
+    return (state >= HTTP_CONNECTION_HEAD && state <= HTTP_CONNECTION_REPLIED) ||
+           state == HTTP_CONNECTION_UPGRADED;
 }
 
 static int limit_of_state(const struct http_limits *limits, enum http_connection_state state)

@@ -691,6 +691,30 @@ static void test_a_drain_of_an_idle_server_ends_at_once_but_not_before_returning
     assert_true(f->is_drained);
 }
 
+static void open_upgraded(struct fixture *f, struct net_peer *peer, const char *ahead)
+{
+    net_peer_open(peer, f->loop, f->port);
+    net_peer_send_text(peer, "GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\n");
+    net_peer_send_text(peer, ahead);
+    net_peer_await_text(peer, "Upgrade: test\r\n\r\n");
+    assert_non_null(f->upgraded);
+}
+
+static void test_a_drain_waits_for_upgraded_connections(void **state)
+{
+    struct fixture *f = *state;
+    struct net_peer peer;
+
+    open_upgraded(f, &peer, "");
+    http_server_drain(f->server, note_drained, &f->is_drained);
+    net_turn(f->loop, 5);
+    assert_false(f->is_drained);
+    http_upgraded_free(f->upgraded);
+    net_turn(f->loop, 2);
+    assert_true(f->is_drained);
+    net_peer_close(&peer);
+}
+
 static void test_a_taken_port_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -712,15 +736,6 @@ static void test_a_taken_port_is_named(void **state)
 }
 
 /* ---- upgrades */
-
-static void open_upgraded(struct fixture *f, struct net_peer *peer, const char *ahead)
-{
-    net_peer_open(peer, f->loop, f->port);
-    net_peer_send_text(peer, "GET /upgrade HTTP/1.1\r\nHost: a\r\n\r\n");
-    net_peer_send_text(peer, ahead);
-    net_peer_await_text(peer, "Upgrade: test\r\n\r\n");
-    assert_non_null(f->upgraded);
-}
 
 static void test_an_upgraded_connection_speaks_both_ways_without_http(void **state)
 {
@@ -805,6 +820,7 @@ int main(void)
         TEST(test_a_handler_may_reply_after_the_server_is_gone),
         TEST(test_a_drain_waits_for_running_requests_and_takes_no_new_connections),
         TEST(test_a_drain_of_an_idle_server_ends_at_once_but_not_before_returning),
+        TEST(test_a_drain_waits_for_upgraded_connections),
         TEST(test_a_taken_port_is_named),
         TEST(test_an_upgraded_connection_speaks_both_ways_without_http),
         TEST(test_an_upgraded_connection_may_outlive_the_server),
