@@ -3,13 +3,11 @@ reminders of a newer version."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 pytest.register_assert_rewrite("support.copies", "support.streams")
 
-from support.copies import CopyTests, example
+from support.copies import CopyTests, example, letter_about
 from support.fake_sidecar import FakeSidecar
 from support.streams import Copy
 
@@ -25,7 +23,6 @@ class TestCopy(CopyTests):
 def test_a_reminder_of_a_newer_version_can_be_replayed_to_it(sidecar: FakeSidecar) -> None:
     event = {**example("todo.task.created.v1"), "type": "todo.reminder.due.v1", "source": "/todo/notification"}
     assert sidecar.deliver("reminders", event) == (200, {"status": "SUCCESS"})
-    letter = sidecar.wait_for_events("dead-letters", 1)[-1].data
+    letter = letter_about(sidecar, event)
     assert letter["topic"] == "reminders"
-    assert json.loads(letter["event"]) == event
     assert letter["reason"] == "type: todo.reminder.due.v1 is not handled by this version"
