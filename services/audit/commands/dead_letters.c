@@ -210,13 +210,12 @@ static void on_letter_replayed(void *arg, const struct err *err)
         letters->n_failed++;
         printf("%s  not replayed: %s\n", id->text, err->text);
     }
-    if (err != NULL && err_is_transient(err))
-        flow_resume(&letters->flow, err); /* the next ones would fare no better */
-    else if (letters->next_id < letters->n_ids)
+    /* what fails for now would fail for the next ones too */
+    if (letters->next_id == letters->n_ids || (err != NULL && err_is_transient(err)))
+        flow_resume(&letters->flow, NULL);
+    else
         letter_replay_start(letters->cli, &letters->ids[letters->next_id], on_letter_replayed,
                             letters);
-    else
-        flow_resume(&letters->flow, NULL);
 }
 
 static void tell_and_stop(struct flow *flow)
@@ -228,7 +227,8 @@ static void tell_and_stop(struct flow *flow)
         fprintf(stderr, "audit dead-letters: %s\n", flow->err.text);
         status = flow->err.code == ERR_NOT_FOUND ? CLI_NOT_WELL : CLI_NOT_DONE;
     } else if (letters->n_replayed + letters->n_failed > 0) {
-        printf("%" PRId64 " replayed, %" PRId64 " not\n", letters->n_replayed, letters->n_failed);
+        printf("%" PRId64 " replayed, %" PRId64 " not, %zu not tried\n", letters->n_replayed,
+               letters->n_failed, letters->n_ids - letters->next_id);
     }
     cli_stop(letters->cli, status);
     flow_clear(flow);

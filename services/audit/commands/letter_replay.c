@@ -113,8 +113,10 @@ static enum flow_next publish_original(struct flow *flow)
 {
     struct letter_replay *replay = (struct letter_replay *)flow;
 
-    dapr_publish_event(replay->cli->dapr, replay->cli->config.pubsub, replay->letter.topic,
-                       &replay->event, PUBLISH_LIMIT_MS, on_original_published, replay);
+    dapr_publish_event(
+        replay->cli->dapr,
+        &(struct dapr_topic){replay->cli->config.pubsub, replay->letter.topic, PUBLISH_LIMIT_MS},
+        &replay->event, on_original_published, replay);
     return FLOW_WAIT;
 }
 
