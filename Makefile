@@ -7,6 +7,7 @@ BROKER ?= redis
 PORT ?= 8080
 DIR ?= .run
 PYTHON ?= python3
+JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -164,7 +165,7 @@ objects: $(ALL_O)
 
 run: ## install what is missing, build, start everything, stay until Ctrl-C (BROKER=kafka, PORT=8080)
 	@scripts/setup run $(BROKER)
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@exec scripts/stack up --dir '$(DIR)' --broker '$(BROKER)' --port '$(PORT)' --binaries '$(BUILD)'
 
 stop: ## stop what `make run` started
@@ -178,14 +179,15 @@ test: ## install what is missing, run unit, service and end-to-end tests, end wi
 	@scripts/run-tests
 
 unit: ## unit tests under ASan and UBSan
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan MODE=asan unit-binaries
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan MODE=asan unit-binaries
 	@scripts/run-unit $(BUILD)/asan/tests/unit
 
 service: asan ## service tests: each binary, a real PostgreSQL, a fake sidecar
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan MODE=asan service-binaries
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan MODE=asan service-binaries
 	@scripts/run-pytest service --binaries $(BUILD)/asan
 
-e2e: build ## end-to-end tests behind daprd, on both brokers (BROKER=redis for one)
+e2e: ## end-to-end tests behind daprd, on both brokers (BROKER=redis for one)
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@scripts/run-pytest e2e --binaries $(BUILD) $(if $(filter command% environment%,$(origin BROKER)),--broker $(BROKER))
 
 check: ## unit and service tests under ASan and UBSan, by gcc and by clang
@@ -194,7 +196,7 @@ check: ## unit and service tests under ASan and UBSan, by gcc and by clang
 
 bench: ## measure the figures and hold them against their limits
 	@scripts/setup bench
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@scripts/run-bench $(BUILD)
 
 lint: ## formatting, static analysis, includes, sizes, shell and workflow checks
@@ -205,11 +207,11 @@ fmt: ## lay out the C files
 	@find common services tests -name '*.[ch]' -print0 | xargs -0 -r clang-format -i
 
 asan: ## compile the services with the sanitizers into build/asan
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan MODE=asan build
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/asan MODE=asan build
 
 fuzz: ## run every fuzzer for FUZZ_SECONDS (30) seconds
 	@scripts/setup fuzz
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz MODE=fuzz fuzz-binaries
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz MODE=fuzz fuzz-binaries
 	@scripts/run-fuzz $(BUILD)/fuzz/tests/fuzz
 
 clean: ## remove what was built (data below .run/ stays)
