@@ -11,6 +11,7 @@
 #include "common/json/json_field.h"
 
 enum { CONNECTIONS_MAX = 32, MESSAGE_MAX = 160 };
+enum { ANSWER_MAX_BYTES = 4 * 1024 * 1024 /* what a sidecar carries by default */ };
 
 /* the building blocks of the sidecar's API that we call, by the segment after /v1.0/ */
 static const char *const apis[] = {"publish", "state", "secrets", "invoke", "bindings", "healthz"};
@@ -189,6 +190,7 @@ void dapr_send(struct dapr *dapr, const struct dapr_request *request, http_answe
                              .body = request->body,
                              .n_body_bytes = request->n_bytes,
                              .limit_ms = request->limit_ms,
+                             .reply_max_bytes = ANSWER_MAX_BYTES,
                              .headers = {dapr->token_header}};
     struct buf url, type, trace;
     int n_headers = 1;

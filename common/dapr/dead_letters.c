@@ -98,8 +98,8 @@ static const char *write_data(const char *consumer, const struct dead_letter_cas
         letter.reason = arena_format(arena, "%s (the first %d of %zu bytes)", about->reason,
                                      DEAD_LETTER_ORIGINAL_MAX, about->n_bytes);
         letter.event_b64 = encode_base64(about->body, DEAD_LETTER_ORIGINAL_MAX, arena);
-    } else if (is_json && memchr(about->body, '\r', about->n_bytes) == NULL) {
-        letter.event = about->body; /* a carriage return would not pass as a text */
+    } else if (is_json) {
+        letter.event = about->body;
     } else {
         letter.event_b64 = encode_base64(about->body, about->n_bytes, arena);
     }
@@ -168,6 +168,8 @@ void dead_letters_add(const struct dead_letters *letters, const struct dead_lett
     if (letters->pool != NULL)
         insert_letter(letters, &event, arena, done, arg);
     else
-        dapr_publish_event(letters->dapr, letters->pubsub, TOPIC_DEAD_LETTERS, &event,
-                           PUBLISH_LIMIT_MS, done, arg);
+        dapr_publish_event(
+            letters->dapr,
+            &(struct dapr_topic){letters->pubsub, TOPIC_DEAD_LETTERS, PUBLISH_LIMIT_MS}, &event,
+            done, arg);
 }

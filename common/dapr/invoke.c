@@ -24,26 +24,25 @@ static void on_invoked(void *arg, const struct http_answer *answer, const struct
     mem_free(call);
 }
 
-void dapr_invoke_get(struct dapr *dapr, const char *app_id, const char *path,
-                     const char *traceparent, int limit_ms, http_answered_fn *done, void *arg)
+void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation,
+                     http_answered_fn *done, void *arg)
 {
     struct invoke_call *call = MEM_NEW(struct invoke_call);
     struct buf url;
 
     *call = (struct invoke_call){done, arg};
     buf_init(&url);
-    buf_format(&url, "/v1.0/invoke/%s/method%s", app_id, path);
+    buf_format(&url, "/v1.0/invoke/%s/method%s", invocation->app_id, invocation->path);
     dapr_send(dapr,
               &(struct dapr_request){.method = HTTP_GET,
                                      .path = buf_text(&url),
-                                     .traceparent = traceparent,
-                                     .limit_ms = limit_ms},
+                                     .traceparent = invocation->traceparent,
+                                     .limit_ms = invocation->limit_ms},
               on_invoked, call);
     buf_clear(&url);
 }
 
-void dapr_invoke_binding(struct dapr *dapr, const char *binding, const char *operation,
-                         const char *data_json, const char *metadata_json, int limit_ms,
+void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call,
                          dapr_done_fn *done, void *arg)
 {
     struct json_out out;
@@ -51,12 +50,12 @@ void dapr_invoke_binding(struct dapr *dapr, const char *binding, const char *ope
 
     buf_init(&path);
     buf_init(&body);
-    buf_format(&path, "/v1.0/bindings/%s", binding);
+    buf_format(&path, "/v1.0/bindings/%s", call->binding);
     json_out_init(&out, &body);
     json_open_object(&out, NULL);
-    json_text(&out, "operation", operation);
-    json_raw(&out, "data", data_json);
-    json_raw(&out, "metadata", metadata_json != NULL ? metadata_json : "{}");
+    json_text(&out, "operation", call->operation);
+    json_raw(&out, "data", call->data_json);
+    json_raw(&out, "metadata", call->metadata_json != NULL ? call->metadata_json : "{}");
     json_close_object(&out);
     dapr_send_plain(dapr,
                     &(struct dapr_request){.method = HTTP_POST,
@@ -64,7 +63,7 @@ void dapr_invoke_binding(struct dapr *dapr, const char *binding, const char *ope
                                            .content_type = "application/json",
                                            .body = body.bytes,
                                            .n_bytes = body.n_bytes,
-                                           .limit_ms = limit_ms},
+                                           .limit_ms = call->limit_ms},
                     done, arg);
     buf_clear(&path);
     buf_clear(&body);

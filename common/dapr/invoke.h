@@ -5,14 +5,27 @@
 
 #include "common/dapr/dapr.h"
 
-/** GET `path` ("/internal/history?owner_id=…") of `app_id`. A problem+json answer of the peer
- *  comes as `answer` with its status and err NULL; err is set when the peer was not reached. */
-void dapr_invoke_get(struct dapr *dapr, const char *app_id, const char *path,
-                     const char *traceparent, int limit_ms, http_answered_fn *done, void *arg);
+/** A GET of another service. */
+struct dapr_invocation {
+    const char *app_id;
+    const char *path; /* "/internal/history?owner_id=…" */
+    const char *traceparent;
+    int limit_ms;
+};
 
-/** Invoke `operation` of an output binding. */
-void dapr_invoke_binding(struct dapr *dapr, const char *binding, const char *operation,
-                         const char *data_json, const char *metadata_json, int limit_ms,
+/** Send it. A problem+json answer of the peer comes as `answer` with its status and err NULL; err is
+ *  set when the peer was not reached. Borrow all until return; `done` runs once, never before. */
+void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation,
+                     http_answered_fn *done, void *arg);
+
+/** What an output binding is to do. */
+struct dapr_binding_call {
+    const char *binding, *operation;
+    const char *data_json;
+    const char *metadata_json; /* an object; NULL: none */
+    int limit_ms;
+};
+void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call,
                          dapr_done_fn *done, void *arg);
 
 #endif

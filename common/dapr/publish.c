@@ -18,14 +18,14 @@ enum { PART_MAX_BYTES = 2 * 1024 * 1024 };
 
 #define CLOUD_EVENT_TYPE "application/cloudevents+json"
 
-void dapr_publish_event(struct dapr *dapr, const char *pubsub, const char *topic,
-                        const struct event *event, int limit_ms, dapr_done_fn *done, void *arg)
+void dapr_publish_event(struct dapr *dapr, const struct dapr_topic *topic,
+                        const struct event *event, dapr_done_fn *done, void *arg)
 {
     struct buf path, body;
 
     buf_init(&path);
     buf_init(&body);
-    buf_format(&path, "/v1.0/publish/%s/%s?metadata.partitionKey=%s", pubsub, topic,
+    buf_format(&path, "/v1.0/publish/%s/%s?metadata.partitionKey=%s", topic->pubsub, topic->name,
                event->owner_id);
     event_write(event, &body);
     dapr_send_plain(dapr,
@@ -35,7 +35,7 @@ void dapr_publish_event(struct dapr *dapr, const char *pubsub, const char *topic
                                            .traceparent = event->traceparent,
                                            .body = body.bytes,
                                            .n_bytes = body.n_bytes,
-                                           .limit_ms = limit_ms},
+                                           .limit_ms = topic->limit_ms},
                     done, arg);
     buf_clear(&path);
     buf_clear(&body);
@@ -218,19 +218,19 @@ static void on_part_sent(void *arg, const struct http_answer *answer, const stru
         finish_bulk(bulk);
 }
 
-void dapr_publish_bulk(struct dapr *dapr, const char *pubsub, const char *topic,
-                       const struct event *events, size_t n_events, int limit_ms,
-                       dapr_bulk_done_fn *done, void *arg)
+void dapr_publish_bulk(struct dapr *dapr, const struct dapr_topic *topic,
+                       const struct event *events, size_t n_events, dapr_bulk_done_fn *done,
+                       void *arg)
 {
     struct bulk *bulk = MEM_NEW(struct bulk);
     struct buf path;
 
     assert(n_events > 0);
     buf_init(&path);
-    buf_format(&path, "/v1.0/publish/bulk/%s/%s", pubsub, topic);
+    buf_format(&path, "/v1.0/publish/bulk/%s/%s", topic->pubsub, topic->name);
     *bulk = (struct bulk){.dapr = dapr,
                           .path = mem_copy_text(buf_text(&path)),
-                          .until = clock_monotonic_ms() + limit_ms,
+                          .until = clock_monotonic_ms() + topic->limit_ms,
                           .done = done,
                           .arg = arg,
                           .has_failed = mem_new_array(n_events, sizeof(bool)),

@@ -258,9 +258,11 @@ static void start_round(struct relay *relay, const struct pg_rows *rows)
     fill_bulks(round);
     round->n_running = round->n_bulks;
     for (size_t i = 0; i < round->n_bulks; i++)
-        dapr_publish_bulk(relay->config.dapr, relay->config.pubsub, round->bulks[i].topic,
-                          round->bulks[i].events, round->bulks[i].n_events, relay->config.limit_ms,
-                          on_bulk_published, &round->bulks[i]);
+        dapr_publish_bulk(relay->config.dapr,
+                          &(struct dapr_topic){relay->config.pubsub, round->bulks[i].topic,
+                                               relay->config.limit_ms},
+                          round->bulks[i].events, round->bulks[i].n_events, on_bulk_published,
+                          &round->bulks[i]);
 }
 
 static void on_claimed(void *arg, const struct pg_rows *rows, const struct err *err)

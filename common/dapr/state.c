@@ -37,8 +37,8 @@ static void on_added(void *arg, const struct http_answer *answer, const struct e
     mem_free(call);
 }
 
-void dapr_state_add(struct dapr *dapr, const char *store, const char *key, const char *json,
-                    int ttl_s, int limit_ms, dapr_done_fn *done, void *arg)
+void dapr_state_add(struct dapr *dapr, const struct dapr_entry *entry, const char *json, int ttl_s,
+                    dapr_done_fn *done, void *arg)
 {
     struct add_call *call = MEM_NEW(struct add_call);
     struct json_out out;
@@ -49,11 +49,11 @@ void dapr_state_add(struct dapr *dapr, const char *store, const char *key, const
     snprintf(ttl, sizeof ttl, "%d", ttl_s);
     buf_init(&path);
     buf_init(&body);
-    buf_format(&path, "/v1.0/state/%s", store);
+    buf_format(&path, "/v1.0/state/%s", entry->store);
     json_out_init(&out, &body);
     json_open_array(&out, NULL);
     json_open_object(&out, NULL);
-    json_text(&out, "key", key);
+    json_text(&out, "key", entry->key);
     json_raw(&out, "value", json);
     json_open_object(&out, "metadata");
     json_text(&out, "ttlInSeconds", ttl);
@@ -69,16 +69,16 @@ void dapr_state_add(struct dapr *dapr, const char *store, const char *key, const
                                      .content_type = "application/json",
                                      .body = body.bytes,
                                      .n_bytes = body.n_bytes,
-                                     .limit_ms = limit_ms},
+                                     .limit_ms = entry->limit_ms},
               on_added, call);
     buf_clear(&path);
     buf_clear(&body);
 }
 
-static void add_key_path(struct buf *path, const char *store, const char *key)
+static void add_entry_path(struct buf *path, const struct dapr_entry *entry)
 {
-    buf_format(path, "/v1.0/state/%s/", store);
-    dapr_add_escaped(path, key);
+    buf_format(path, "/v1.0/state/%s/", entry->store);
+    dapr_add_escaped(path, entry->key);
 }
 
 static void on_got(void *arg, const struct http_answer *answer, const struct err *err)
@@ -90,32 +90,33 @@ static void on_got(void *arg, const struct http_answer *answer, const struct err
     mem_free(call);
 }
 
-void dapr_state_get(struct dapr *dapr, const char *store, const char *key, int limit_ms,
-                    dapr_state_fn *done, void *arg)
+void dapr_state_get(struct dapr *dapr, const struct dapr_entry *entry, dapr_state_fn *done,
+                    void *arg)
 {
     struct get_call *call = MEM_NEW(struct get_call);
     struct buf path;
 
     *call = (struct get_call){done, arg};
     buf_init(&path);
-    add_key_path(&path, store, key);
-    dapr_send(
-        dapr,
-        &(struct dapr_request){.method = HTTP_GET, .path = buf_text(&path), .limit_ms = limit_ms},
-        on_got, call);
+    add_entry_path(&path, entry);
+    dapr_send(dapr,
+              &(struct dapr_request){
+                  .method = HTTP_GET, .path = buf_text(&path), .limit_ms = entry->limit_ms},
+              on_got, call);
     buf_clear(&path);
 }
 
-void dapr_state_delete(struct dapr *dapr, const char *store, const char *key, int limit_ms,
-                       dapr_done_fn *done, void *arg)
+void dapr_state_delete(struct dapr *dapr, const struct dapr_entry *entry, dapr_done_fn *done,
+                       void *arg)
 {
     struct buf path;
 
     buf_init(&path);
-    add_key_path(&path, store, key);
+    add_entry_path(&path, entry);
     dapr_send_plain(dapr,
-                    &(struct dapr_request){
-                        .method = HTTP_DELETE, .path = buf_text(&path), .limit_ms = limit_ms},
+                    &(struct dapr_request){.method = HTTP_DELETE,
+                                           .path = buf_text(&path),
+                                           .limit_ms = entry->limit_ms},
                     done, arg);
     buf_clear(&path);
 }

@@ -126,8 +126,12 @@ static enum flow_next ask_audit(struct flow *flow)
         buf_format(&path, "&task_id=%s", history->task_id.text);
     if (history->cursor != NULL)
         buf_format(&path, "&cursor=%s", history->cursor);
-    dapr_invoke_get(history->request.app->service.dapr, "audit", buf_text(&path), flow->traceparent,
-                    ASK_LIMIT_MS, on_audit_answered, history);
+    dapr_invoke_get(history->request.app->service.dapr,
+                    &(struct dapr_invocation){.app_id = "audit",
+                                              .path = buf_text(&path),
+                                              .traceparent = flow->traceparent,
+                                              .limit_ms = ASK_LIMIT_MS},
+                    on_audit_answered, history);
     buf_clear(&path);
     return FLOW_WAIT;
 }

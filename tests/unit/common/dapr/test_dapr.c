@@ -22,6 +22,8 @@
 #define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 enum { LIMIT_MS = 2000 };
 
+static const struct dapr_topic task_events = {"pubsub", "task-events", LIMIT_MS};
+
 /** What every test has, and what the last call brought. */
 struct world {
     struct loop *loop;
@@ -130,7 +132,7 @@ static void test_an_event_is_posted_with_its_owner_as_partition_key(void **state
     struct event event = make_event();
     const struct fake_call *call;
 
-    dapr_publish_event(w->dapr, "pubsub", "task-events", &event, LIMIT_MS, on_done, w);
+    dapr_publish_event(w->dapr, &task_events, &event, on_done, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     call = fake_sidecar_call(w->sidecar, 0);
@@ -160,7 +162,7 @@ static void test_the_statuses_of_the_sidecar_become_codes(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         fake_sidecar_answer(w->sidecar, rows[i].status, "application/json",
                             "{\"errorCode\":\"ERR_X\",\"message\":\"it is so\",\"details\":[]}");
-        dapr_publish_event(w->dapr, "pubsub", "t", &event, LIMIT_MS, on_done, w);
+        dapr_publish_event(w->dapr, &task_events, &event, on_done, w);
         wait(w);
         assert_int_equal(w->err.code, rows[i].code);
         if (rows[i].code != ERR_NONE)
@@ -197,7 +199,7 @@ static void test_a_bulk_is_one_array_of_cloud_events(void **state)
     struct event events[2] = {make_event(), make_event()};
     const struct fake_call *call;
 
-    dapr_publish_bulk(w->dapr, "pubsub", "task-events", events, 2, LIMIT_MS, on_bulk, w);
+    dapr_publish_bulk(w->dapr, &task_events, events, 2, on_bulk, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     assert_int_equal(w->n_events, 2);
@@ -221,7 +223,7 @@ static void test_failed_entries_of_a_bulk_are_marked_alone(void **state)
     fake_sidecar_answer(w->sidecar, 500, "application/json",
                         "{\"failedEntries\":[{\"entryId\":\"1\",\"error\":\"no\"}],"
                         "\"errorCode\":\"ERR_PUBSUB_PUBLISH_MESSAGE\"}");
-    dapr_publish_bulk(w->dapr, "pubsub", "t", events, 3, LIMIT_MS, on_bulk, w);
+    dapr_publish_bulk(w->dapr, &task_events, events, 3, on_bulk, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     assert_false(w->has_failed[0]);
@@ -244,7 +246,7 @@ static void test_all_of_a_bulk_has_failed_when_the_answer_does_not_say_which(voi
 
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         fake_sidecar_answer(w->sidecar, 500, "application/json", bodies[i]);
-        dapr_publish_bulk(w->dapr, "pubsub", "t", events, 2, LIMIT_MS, on_bulk, w);
+        dapr_publish_bulk(w->dapr, &task_events, events, 2, on_bulk, w);
         wait(w);
         assert_int_equal(w->err.code, ERR_UNAVAILABLE);
         assert_true(w->has_failed[0] && w->has_failed[1]);
@@ -265,7 +267,7 @@ static void send_large_bulk(struct world *w)
         events[i] = make_event();
         events[i].data = data;
     }
-    dapr_publish_bulk(w->dapr, "pubsub", "t", events, N_EVENTS, LIMIT_MS, on_bulk, w);
+    dapr_publish_bulk(w->dapr, &task_events, events, N_EVENTS, on_bulk, w);
     mem_free(events);
     mem_free(data);
     wait(w);
@@ -304,7 +306,8 @@ static void test_adding_state_asks_for_the_first_write(void **state)
 {
     struct world *w = *state;
 
-    dapr_state_add(w->dapr, "state", "jti \"1\"", "{\"a\":1}", 30, LIMIT_MS, on_done, w);
+    dapr_state_add(w->dapr, &(struct dapr_entry){"state", "jti \"1\"", LIMIT_MS}, "{\"a\":1}", 30,
+                   on_done, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     assert_string_equal(fake_sidecar_call(w->sidecar, 0)->path, "/v1.0/state/state");
@@ -321,11 +324,11 @@ static void test_a_lost_first_write_is_a_conflict_and_no_outage(void **state)
     fake_sidecar_answer(w->sidecar, 500, "application/json",
                         "{\"errorCode\":\"ERR_STATE_SAVE\",\"message\":\"failed saving state in "
                         "state store state: no item was updated\"}");
-    dapr_state_add(w->dapr, "state", "k", "1", 30, LIMIT_MS, on_done, w);
+    dapr_state_add(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, "1", 30, on_done, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_CONFLICT);
     fake_sidecar_answer(w->sidecar, 500, "application/json", "{\"errorCode\":\"ERR_STATE_SAVE\"}");
-    dapr_state_add(w->dapr, "state", "k", "1", 30, LIMIT_MS, on_done, w);
+    dapr_state_add(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, "1", 30, on_done, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_UNAVAILABLE);
 }
@@ -335,15 +338,15 @@ static void test_state_is_got_by_an_escaped_key_or_is_none(void **state)
     struct world *w = *state;
 
     fake_sidecar_answer(w->sidecar, 200, "application/json", "{\"a\":1}");
-    dapr_state_get(w->dapr, "state", "a/b c?", LIMIT_MS, on_state, w);
+    dapr_state_get(w->dapr, &(struct dapr_entry){"state", "a/b c?", LIMIT_MS}, on_state, w);
     wait(w);
     assert_string_equal(w->text, "{\"a\":1}");
     assert_string_equal(fake_sidecar_call(w->sidecar, 0)->path, "/v1.0/state/state/a%2Fb%20c%3F");
-    dapr_state_get(w->dapr, "state", "k", LIMIT_MS, on_state, w);
+    dapr_state_get(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, on_state, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     assert_string_equal(w->text, "none");
-    dapr_state_delete(w->dapr, "state", "k", LIMIT_MS, on_done, w);
+    dapr_state_delete(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, on_done, w);
     wait(w);
     assert_string_equal(fake_sidecar_call(w->sidecar, 2)->method, "DELETE");
 }
@@ -353,8 +356,10 @@ static void test_a_problem_of_the_invoked_service_is_its_answer(void **state)
     struct world *w = *state;
 
     fake_sidecar_answer(w->sidecar, 404, "application/problem+json", "{\"code\":\"not_found\"}");
-    dapr_invoke_get(w->dapr, "audit", "/internal/history?owner_id=1", TRACE, LIMIT_MS, on_answer,
-                    w);
+    dapr_invoke_get(
+        w->dapr,
+        &(struct dapr_invocation){"audit", "/internal/history?owner_id=1", TRACE, LIMIT_MS},
+        on_answer, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
     assert_int_equal(w->status, 404);
@@ -370,7 +375,9 @@ static void test_a_refusal_of_the_sidecar_is_an_error(void **state)
 
     fake_sidecar_answer(w->sidecar, 403, "application/json",
                         "{\"errorCode\":\"ERR_DIRECT_INVOKE\"}");
-    dapr_invoke_get(w->dapr, "audit", "/internal/history", NULL, LIMIT_MS, on_answer, w);
+    dapr_invoke_get(w->dapr,
+                    &(struct dapr_invocation){"audit", "/internal/history", NULL, LIMIT_MS},
+                    on_answer, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_FORBIDDEN);
 }
@@ -379,7 +386,9 @@ static void test_a_binding_gets_operation_data_and_metadata(void **state)
 {
     struct world *w = *state;
 
-    dapr_invoke_binding(w->dapr, "smtp", "create", "\"hello\"", "{\"emailTo\":\"a@b.c\"}", LIMIT_MS,
+    dapr_invoke_binding(w->dapr,
+                        &(struct dapr_binding_call){"smtp", "create", "\"hello\"",
+                                                    "{\"emailTo\":\"a@b.c\"}", LIMIT_MS},
                         on_done, w);
     wait(w);
     assert_string_equal(
@@ -393,10 +402,10 @@ static void test_calls_are_counted_by_api_and_outcome(void **state)
     struct world *w = *state;
     struct buf text;
 
-    dapr_state_delete(w->dapr, "state", "k", LIMIT_MS, on_done, w);
+    dapr_state_delete(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, on_done, w);
     wait(w);
     fake_sidecar_answer(w->sidecar, 500, NULL, NULL);
-    dapr_state_delete(w->dapr, "state", "k", LIMIT_MS, on_done, w);
+    dapr_state_delete(w->dapr, &(struct dapr_entry){"state", "k", LIMIT_MS}, on_done, w);
     wait(w);
     buf_init(&text);
     metrics_write(w->metrics, &text);
