@@ -160,14 +160,19 @@ static void stop_filter(struct http_connection *connection)
     connection->input_callback = NULL;
 }
 
-static void write_refusal(struct bufferevent *bufferevent, const struct http_refusal *refusal)
+static void write_refusal(struct http_connection *connection, const struct http_refusal *refusal)
 {
-    struct evbuffer *output = bufferevent_get_output(bufferevent);
+    struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
+    const struct http_limits *limits = &connection->server->limits;
     struct err err;
     struct buf body;
 
     buf_init(&body);
-    err_set_slug(&err, ERR_INVALID, refusal->code, "%s", refusal->detail);
+    if (refusal->status == 413)
+        err_set_slug(&err, ERR_TOO_LARGE, refusal->code, "%s; at most %d bytes", refusal->detail,
+                     limits->body_max_bytes);
+    else
+        err_set_slug(&err, ERR_INVALID, refusal->code, "%s", refusal->detail);
     problem_write(&err, refusal->status, NULL, &body);
     evbuffer_add_printf(output,
                         "HTTP/1.1 %d %s\r\nContent-Type: " PROBLEM_CONTENT_TYPE
@@ -186,7 +191,7 @@ static void refuse(struct http_connection *connection, const struct http_refusal
     stop_filter(connection);
     http_connection_set_state(connection, HTTP_CONNECTION_REFUSED);
     bufferevent_setcb(bufferevent, on_thrown_away, on_refusal_written, on_refused_gone, connection);
-    write_refusal(bufferevent, refusal);
+    write_refusal(connection, refusal);
     bufferevent_enable(bufferevent, EV_READ | EV_WRITE);
 }
 
