@@ -40,6 +40,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wmissing-prototypes 
 HARDEN := -fstack-protector-strong -fPIE $(if $(filter x86_64,$(MACHINE)),-fcf-protection) \
           $(if $(filter x86_64 aarch64,$(MACHINE)),-fstack-clash-protection)
 LINK := -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+# GnuTLS finds this one in us and leaves its start out (common/service/footprint.c)
+LINK += -Wl,--export-dynamic-symbol=_gnutls_global_init_skip
 
 ifeq ($(MODE),release)
 MODE_FLAGS := -O2 -g $(HARDEN) -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -152,7 +154,7 @@ $(foreach t,$(FUZZ_C),$(eval $(call test_rule,$(t))))
 
 # ---------------------------------------------------------------------------- commands
 .PHONY: help build run stop status test unit service e2e check bench lint fmt asan fuzz clean \
-        unit-binaries service-binaries fuzz-binaries objects FORCE
+        unit-binaries service-binaries fuzz-binaries objects generated flags FORCE
 
 help: ## list the commands
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -216,6 +218,11 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (30) seconds
 
 clean: ## remove what was built (data below .run/ stays)
 	rm -rf build
+
+# for scripts/lint
+generated: $(BUILD)/gen/version.h $(foreach s,$(SERVICES),$(addsuffix .c,$($(s)_GEN)))
+flags:
+	@echo '-std=c17 -D_GNU_SOURCE -I. -I$(BUILD)/gen $(PACKAGE_CFLAGS)'
 
 unit-binaries: $(UNIT_BIN)
 service-binaries: $(DATABASE_BIN)

@@ -10,6 +10,7 @@
 #include "common/dapr/relay.h"
 #include "common/pg/inbox.h"
 #include "common/pg/outbox.h"
+#include "common/service/footprint.h"
 #include "common/service/service_parts.h"
 #include "version.h"
 
@@ -41,6 +42,8 @@ static void service_set_state(struct service *service, enum service_state state,
 
     if (parts->state == state)
         return;
+    if (state == SERVICE_READY)
+        footprint_release();
     parts->state = state;
     metrics_set(parts->is_ready, state == SERVICE_READY ? 1 : 0);
     log_at(&service->log, lines[state].level, lines[state].event,
