@@ -25,6 +25,7 @@ UNIT_C := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
 DATABASE_C := $(sort $(shell find tests/service -name 'test_*.c' 2>/dev/null))
 SUPPORT_C := $(sort $(wildcard tests/unit/support/*.c tests/service/support/*.c))
 FUZZ_C := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
+BENCH_C := $(sort $(wildcard tests/bench/*.c))
 
 # ---------------------------------------------------------------------------- flags
 PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libical libcrypto
@@ -71,6 +72,7 @@ SUPPORT_O := $(SUPPORT_C:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_C:tests/unit/%.c=$(BUILD)/tests/unit/%)
 DATABASE_BIN := $(DATABASE_C:tests/service/%.c=$(BUILD)/tests/service/%)
 FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
+BENCH_BIN := $(BENCH_C:%.c=$(BUILD)/%)
 ALL_O := $(COMMON_O) $(SUPPORT_O)
 
 # name of a service in C: recurring-task becomes recurring_task
@@ -149,7 +151,7 @@ $(BUILD)/obj/$(1:.c=.o): | $(BUILD)/gen/version.h \
 		$(if $(filter services,$(word 3,$(subst /, ,$(1)))),$$(addsuffix .h,$$($(word 4,$(subst /, ,$(1)))_GEN)))
 endef
 $(foreach t,$(UNIT_C) $(DATABASE_C),$(eval $(call test_rule,$(t),-lcmocka)))
-$(foreach t,$(FUZZ_C),$(eval $(call test_rule,$(t))))
+$(foreach t,$(FUZZ_C) $(BENCH_C),$(eval $(call test_rule,$(t))))
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/gen/%.h $(BUILD)/lib%.a
 
 # ---------------------------------------------------------------------------- commands
@@ -198,7 +200,7 @@ check: ## unit and service tests under ASan and UBSan, by gcc and by clang
 
 bench: ## measure the figures and hold them against their limits
 	@scripts/setup bench
-	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@$(MAKE) --no-print-directory -j$(JOBS) build $(BENCH_BIN)
 	@scripts/run-bench $(BUILD)
 
 lint: ## formatting, static analysis, includes, sizes, shell and workflow checks
