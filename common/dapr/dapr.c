@@ -141,7 +141,7 @@ static void set_status_err(struct err *err, const char *api, const struct http_a
     struct arena arena;
 
     arena_init(&arena);
-    if (!json_read(answer->body, answer->n_bytes, &reading, &arena, &said, NULL, NULL))
+    if (!json_read(answer->body, answer->n_bytes, &reading, &arena, &said, NULL))
         said = (struct sidecar_error){0};
     err_set(err, code_of_status(answer->status), "sidecar, %s: %d %s %.*s", api, answer->status,
             said.code != NULL ? said.code : "", MESSAGE_MAX,

@@ -43,7 +43,7 @@ static bool read_hints(const struct dead_letter_case *about, struct arena *arena
                                                 .unknown = JSON_IGNORE_UNKNOWN};
 
     *hints = (struct hints){0};
-    return json_read(about->body, about->n_bytes, &reading, arena, hints, NULL, NULL);
+    return json_read(about->body, about->n_bytes, &reading, arena, hints, NULL);
 }
 
 /** Return the text of a JSON string without escapes of at most `max` bytes; else NULL. */

@@ -146,7 +146,7 @@ static bool mark_entry(struct bulk *bulk, const struct part *part, const char *j
     struct failed_entry entry = {0};
     size_t index = 0;
 
-    if (!json_read(json, strlen(json), &reading, arena, &entry, NULL, NULL))
+    if (!json_read(json, strlen(json), &reading, arena, &entry, NULL))
         return false;
     for (const char *c = entry.id; *c != '\0'; c++) {
         if (*c < '0' || *c > '9' || index > part->end)
@@ -174,7 +174,7 @@ static bool read_failed(struct bulk *bulk, const struct part *part,
     bool ok;
 
     arena_init(&arena);
-    ok = json_read(answer->body, answer->n_bytes, &reading, &arena, &reply, NULL, NULL) &&
+    ok = json_read(answer->body, answer->n_bytes, &reading, &arena, &reply, NULL) &&
          reply.failed.n_items > 0;
     for (size_t i = 0; ok && i < reply.failed.n_items; i++)
         ok = mark_entry(bulk, part, reply.failed.items[i], &arena);

@@ -38,7 +38,7 @@ bool dead_letter_read(const char *text, size_t n_bytes, struct arena *arena,
     };
 
     *letter = (struct dead_letter){0};
-    if (!json_read(text, n_bytes, &reading, arena, letter, NULL, err))
+    if (!json_read(text, n_bytes, &reading, arena, letter, err))
         return false;
     if ((letter->event == NULL) == (letter->event_b64 == NULL))
         return err_add_field(err, "event", "exactly one of event and event_b64 must be there");

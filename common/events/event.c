@@ -112,7 +112,7 @@ bool event_read(const char *text, size_t n_bytes, struct arena *arena, struct ev
 {
     struct wire wire = {0};
 
-    if (!json_read(text, n_bytes, &wire_reading, arena, &wire, NULL, err))
+    if (!json_read(text, n_bytes, &wire_reading, arena, &wire, err))
         return false;
     if (!check_wire(&wire, err))
         return false;

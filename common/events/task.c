@@ -52,5 +52,5 @@ bool task_read(const char *text, size_t n_bytes, struct arena *arena, struct tas
     };
 
     *task = (struct task){0};
-    return json_read(text, n_bytes, &reading, arena, task, NULL, err);
+    return json_read(text, n_bytes, &reading, arena, task, err);
 }

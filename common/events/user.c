@@ -38,5 +38,5 @@ bool user_read(const char *text, size_t n_bytes, struct arena *arena, struct use
     };
 
     *user = (struct user){0};
-    return json_read(text, n_bytes, &reading, arena, user, NULL, err);
+    return json_read(text, n_bytes, &reading, arena, user, err);
 }

@@ -405,7 +405,7 @@ static bool refuse_non_object(const char *prefix, struct json_slice value, struc
 }
 
 bool json_read(const char *text, size_t n_bytes, const struct json_reading *reading,
-               struct arena *arena, void *target, uint64_t *present, struct err *err)
+               struct arena *arena, void *target, struct err *err)
 {
     struct reading r = {.prefix = reading->path == NULL ? "" : reading->path,
                         .index = NO_INDEX,
@@ -417,8 +417,8 @@ bool json_read(const char *text, size_t n_bytes, const struct json_reading *read
     bool is_good = true;
 
     assert(reading->n_fields <= JSON_FIELDS_MAX);
-    if (present != NULL)
-        *present = 0;
+    if (reading->present != NULL)
+        *reading->present = 0;
     if (!json_scan_check(text, n_bytes, &document, err))
         return false;
     if (document.text[0] != '{')
@@ -427,8 +427,8 @@ bool json_read(const char *text, size_t n_bytes, const struct json_reading *read
     while (json_walk_next(&walk, &key, &value))
         is_good = read_pair(reading, &r, key, value, target, &found) && is_good;
     is_good = check_required(reading, &r, found) && is_good;
-    if (present != NULL)
-        *present = found;
+    if (reading->present != NULL)
+        *reading->present = found;
     return is_good;
 }
 

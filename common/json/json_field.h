@@ -101,16 +101,17 @@ struct json_reading {
     size_t n_fields; /* at most 64 */
     enum json_unknown unknown;
     const char *path; /* put before field names in errors: "operations[3]."; NULL: none */
+    uint64_t *present; /* gets bit i for each field i that was there, null too; NULL: not wanted */
 };
 
 /** Read one JSON object of `n_bytes` into `target`, texts into `arena`. Absent fields leave their
- *  member alone. `*present` (may be NULL) gets bit i for each field i that was there, null too.
+ *  member alone.
  *  Fail with ERR_INVALID: malformed (RFC 8259 strictly; the byte is named), invalid UTF-8, NUL,
  *  deeper than JSON_DEPTH_MAX, not an object; and one field entry for each key twice (but those
  *  that are ignored), unknown field, wrong type, null, missing or out-of-limit value, naming the
  *  limit. Entries are added to those `err` has already (of another object of the same request). */
 MUST_CHECK bool json_read(const char *text, size_t n_bytes, const struct json_reading *reading,
-                          struct arena *arena, void *target, uint64_t *present, struct err *err);
+                          struct arena *arena, void *target, struct err *err);
 
 /** Return the bit of the field named `name` in `present` masks; it must be in the table. */
 uint64_t json_field_bit(const struct json_field *fields, size_t n_fields, const char *name);

@@ -26,7 +26,7 @@ static enum flow_next read_purge(struct flow *flow)
     const char *data = p->event->data;
     struct task_purged purged = {0};
 
-    if (!json_read(data, strlen(data), &reading, &flow->arena, &purged, NULL, &flow->err) ||
+    if (!json_read(data, strlen(data), &reading, &flow->arena, &purged, &flow->err) ||
         !projection_flow_check_id(p, "id", &purged.id, p->event->subject))
         return flow_fail(flow);
     p->purged_id = purged.id;

@@ -222,10 +222,12 @@ bool request_read_json(struct request *request, const struct json_reading *readi
     struct err *err = &request->flow.err;
     size_t n_bytes = 0;
     const char *body = http_body(request->req, &n_bytes);
+    struct json_reading noting = *reading;
 
+    noting.present = present;
     if (!is_json(http_header(request->req, "Content-Type")))
         return err_set(err, ERR_MEDIA_TYPE, "the body must be application/json");
-    return json_read(body, n_bytes, reading, &request->flow.arena, target, present, err);
+    return json_read(body, n_bytes, &noting, &request->flow.arena, target, err);
 }
 
 void request_reply_json(struct request *request, int status, const struct buf *body)

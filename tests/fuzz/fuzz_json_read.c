@@ -43,14 +43,17 @@ enum { N_FIELDS = sizeof fields / sizeof fields[0] };
 static bool read_thing(const char *text, size_t n_bytes, enum json_unknown unknown,
                        struct arena *arena, struct thing *thing)
 {
-    const struct json_reading reading = {
-        .fields = fields, .n_fields = N_FIELDS, .unknown = unknown, .path = "a[1]."};
-    struct err err = {0};
     uint64_t present;
+    const struct json_reading reading = {.fields = fields,
+                                         .n_fields = N_FIELDS,
+                                         .unknown = unknown,
+                                         .path = "a[1].",
+                                         .present = &present};
+    struct err err = {0};
 
     memset(thing, 0, sizeof *thing);
     thing->word = -1;
-    if (json_read(text, n_bytes, &reading, arena, thing, &present, &err))
+    if (json_read(text, n_bytes, &reading, arena, thing, &err))
         return true;
     assert(err.code == ERR_INVALID && err.text[0] != '\0');
     assert(utf8_is_valid(err.text, strlen(err.text)));

@@ -141,7 +141,7 @@ bool head_line_read(const char *text, size_t n_bytes, struct head_line *line, st
     bool ok;
 
     arena_init(&arena);
-    ok = json_read(text, n_bytes, &reading, &arena, &read, NULL, err);
+    ok = json_read(text, n_bytes, &reading, &arena, &read, err);
     if (ok && (sodium_hex2bin(line->hash, sizeof(line->hash), read.hash, HASH_DIGITS, NULL, &n_hash,
                               NULL) != 0 ||
                n_hash != sizeof(line->hash)))

@@ -77,7 +77,7 @@ static void read_backstop(struct dead_letter_keep *keep, const struct event *eve
     size_t n_bytes;
     const char *body = delivery_body(keep->append.delivery, &n_bytes);
 
-    if (!json_read(body, n_bytes, &reading, &keep->append.flow.arena, &envelope, NULL, NULL))
+    if (!json_read(body, n_bytes, &reading, &keep->append.flow.arena, &envelope, NULL))
         envelope.topic = NULL;
     letter->consumer = UNKNOWN;
     letter->topic = envelope.topic != NULL ? envelope.topic : "";

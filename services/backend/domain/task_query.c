@@ -143,7 +143,7 @@ static bool read_cursor(const char *text, struct arena *arena, struct cursor *cu
     if (sodium_base642bin(json, length, text, length, NULL, &n_bytes, NULL,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
         return false;
-    return json_read((const char *)json, n_bytes, &reading, arena, cursor, NULL, &ignored);
+    return json_read((const char *)json, n_bytes, &reading, arena, cursor, &ignored);
 }
 
 static bool take_cursor(struct task_query *query, const char *text, struct arena *arena,

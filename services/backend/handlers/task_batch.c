@@ -154,9 +154,9 @@ static bool read_patch(struct task_batch *batch, const char *text, struct err *e
     struct json_reading reading = job->op == TASK_CREATE ? task_new_reading : task_patch_reading;
 
     reading.path = job->path;
+    reading.present = &batch->patch.present;
     batch->patch = (struct task_patch){0};
-    if (!json_read(text, strlen(text), &reading, &batch->arena, &batch->patch.task,
-                   &batch->patch.present, err))
+    if (!json_read(text, strlen(text), &reading, &batch->arena, &batch->patch.task, err))
         return false;
     job->patch = &batch->patch;
     return task_body_check_patch(&batch->patch, job->path, &batch->arena, err);
@@ -172,7 +172,7 @@ static bool read_operation(struct task_batch *batch, const char *text, struct er
     struct operation operation = {.op = -1};
     struct task_job *job = &batch->apply.job;
 
-    if (!json_read(text, strlen(text), &reading, arena, &operation, NULL, err) ||
+    if (!json_read(text, strlen(text), &reading, arena, &operation, err) ||
         !check_members(&operation, path, arena, err))
         return false;
     *job = (struct task_job){

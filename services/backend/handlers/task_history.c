@@ -145,7 +145,7 @@ static bool take_answer(struct task_history *history, const struct http_answer *
     if (answer->status != 200)
         return err_set(err, ERR_UNAVAILABLE, "audit answered %d", answer->status);
     if (!json_read(answer->body, answer->n_bytes, &history_reading, &history->request.flow.arena,
-                   &history->history, NULL, err))
+                   &history->history, err))
         return err_set(err, ERR_INTERNAL, "audit answered something else than a history");
     if (history->is_of_task && !history->is_known && history->history.entries.n_items == 0)
         return err_set(err, ERR_NOT_FOUND, "you have no task with this id");

@@ -25,12 +25,12 @@ static const struct {
     const char *type;
     rewrite_fn *rewrite;
 } types[] = {
-    {EVENT_TASK_CREATED, rewrite_task},      {EVENT_TASK_UPDATED, rewrite_task},
-    {EVENT_TASK_COMPLETED, rewrite_task},    {EVENT_TASK_REOPENED, rewrite_task},
-    {EVENT_TASK_DELETED, rewrite_task},      {EVENT_TASK_RESTORED, rewrite_task},
-    {EVENT_TASK_PURGED, rewrite_id},         {EVENT_USER_REGISTERED, rewrite_user},
-    {EVENT_USER_UPDATED, rewrite_user},      {EVENT_USER_DELETED, rewrite_user},
-    {EVENT_UPDATE_TASK, rewrite_task},       {EVENT_UPDATE_TASK_PURGED, rewrite_id},
+    {EVENT_TASK_CREATED, rewrite_task},        {EVENT_TASK_UPDATED, rewrite_task},
+    {EVENT_TASK_COMPLETED, rewrite_task},      {EVENT_TASK_REOPENED, rewrite_task},
+    {EVENT_TASK_DELETED, rewrite_task},        {EVENT_TASK_RESTORED, rewrite_task},
+    {EVENT_TASK_PURGED, rewrite_id},           {EVENT_USER_REGISTERED, rewrite_user},
+    {EVENT_USER_UPDATED, rewrite_user},        {EVENT_USER_DELETED, rewrite_user},
+    {EVENT_UPDATE_TASK, rewrite_task},         {EVENT_UPDATE_TASK_PURGED, rewrite_id},
     {EVENT_UPDATE_USER_DELETED, rewrite_user}, {EVENT_UPDATE_PROBE, rewrite_any},
     {EVENT_DEAD_LETTER, rewrite_letter},
 };
@@ -68,7 +68,7 @@ static void rewrite_id(const char *data, struct arena *arena, struct buf *out)
     struct json_out json;
     struct err err = {0};
 
-    assert_read(json_read(data, strlen(data), &reading, arena, &purged, NULL, &err), &err);
+    assert_read(json_read(data, strlen(data), &reading, arena, &purged, &err), &err);
     json_out_init(&json, out);
     json_open_object(&json, NULL);
     json_write_fields(&json, task_purged_fields, task_purged_n_fields, &purged);
