@@ -93,6 +93,10 @@ static const struct route public_routes[] = {
 };
 
 #define APP_HEALTH_PATH "/healthz"
+
+/* what a sidecar takes and delivers at most: an event refused for its size would come for ever */
+enum { APP_BODY_MAX_BYTES = 4 * 1024 * 1024 };
+
 static const struct route app_routes[] = {
     {HTTP_GET, APP_HEALTH_PATH, reply_app_health},
     {HTTP_GET, "/dapr/subscribe", reply_subscribe},
@@ -166,6 +170,8 @@ bool service_open_servers(struct service *service, struct err *err)
 
     parts->app_routes = join_routes(app_routes, N_APP_ROUTES, spec->app_routes, spec->n_app_routes);
     server.name = "dapr";
+    if (server.limits.body_max_bytes < APP_BODY_MAX_BYTES)
+        server.limits.body_max_bytes = APP_BODY_MAX_BYTES;
     server.address = "127.0.0.1";
     server.port = config->app_port;
     server.routes = parts->app_routes;

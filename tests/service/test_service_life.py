@@ -239,6 +239,14 @@ def test_what_cannot_be_handled_is_published_with_its_reason_and_the_stream_goes
     wait_for("the second letter", lambda: garbled in [p.data.get("event_b64") for p in letters(service, NIL, 1)])
 
 
+def test_an_event_of_any_size_a_sidecar_delivers_is_taken(service: Service) -> None:
+    event = user_event(data={"id": "x" * 3_900_000})
+    assert service.sidecar.deliver("user-events", event) == (200, {"status": "SUCCESS"})
+    letter = letters(service, event["ownerid"], 1)[0]
+    assert "the first 262144 of" in letter.data["reason"]
+    assert len(base64.b64decode(letter.data["event_b64"])) == 262144
+
+
 def test_a_poison_event_that_comes_again_makes_the_same_letter(service: Service, sidecar, database: Database) -> None:
     poison = user_event(data={"id": 7})
     sidecar.fail("POST", "/v1.0/publish", 503)
