@@ -137,21 +137,28 @@ static bool read_date(const char **text, int64_t *days)
     return true;
 }
 
+static bool read_time_of_day(const char **text, int64_t *ms)
+{
+    int hour, minute, second, fraction;
+
+    if (!read_number(text, 2, ':', &hour) || !read_number(text, 2, ':', &minute) ||
+        !read_number(text, 2, '\0', &second) || !read_fraction(text, &fraction))
+        return false;
+    *ms = (int64_t)(hour * 3600 + minute * 60 + second) * MS_A_SECOND + fraction;
+    return hour <= 23 && minute <= 59 && second <= 59;
+}
+
 bool clock_read(const char *text, int64_t *at)
 {
-    int hour, minute, second, ms, offset_minutes;
-    int64_t days, instant;
+    int64_t days, ms, instant;
+    int offset_minutes;
 
     if (text == NULL || !read_date(&text, &days) || (*text != 'T' && *text != 't'))
         return false;
     text++;
-    if (!read_number(&text, 2, ':', &hour) || !read_number(&text, 2, ':', &minute) ||
-        !read_number(&text, 2, '\0', &second) || hour > 23 || minute > 59 || second > 59)
+    if (!read_time_of_day(&text, &ms) || !read_offset(&text, &offset_minutes) || *text != '\0')
         return false;
-    if (!read_fraction(&text, &ms) || !read_offset(&text, &offset_minutes) || *text != '\0')
-        return false;
-    instant = days * MS_A_DAY + (int64_t)(hour * 3600 + minute * 60 + second) * MS_A_SECOND + ms -
-              (int64_t)offset_minutes * 60 * MS_A_SECOND;
+    instant = days * MS_A_DAY + ms - (int64_t)offset_minutes * 60 * MS_A_SECOND;
     if (instant < 0 || instant > LAST_READABLE)
         return false;
     *at = instant;

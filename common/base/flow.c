@@ -17,31 +17,29 @@ enum {
     TRACEPARENT_LENGTH = 55,
 };
 
-static bool is_lower_hex(const char *text, size_t length)
+/* Return whether `length` lower case hexadecimal digits stand at `at` and not all of them are 0. */
+static bool is_id_at(const char *text, size_t at, size_t length)
 {
-    return strspn(text, "0123456789abcdef") >= length;
-}
-
-static bool is_all_zero(const char *text, size_t length)
-{
-    return strspn(text, "0") >= length;
+    return strspn(text + at, "0123456789abcdef") >= length && strspn(text + at, "0") < length;
 }
 
 /* A later version may carry more after a further hyphen (§3.2.4); "ff" is never one. */
+static bool is_version_of(const char *text, size_t length)
+{
+    if (strspn(text, "0123456789abcdef") < 2 || memcmp(text, "ff", 2) == 0)
+        return false;
+    return length == TRACEPARENT_LENGTH ||
+           (memcmp(text, "00", 2) != 0 && text[TRACEPARENT_LENGTH] == '-');
+}
+
 static bool is_traceparent(const char *text)
 {
     size_t length = strnlen(text, TRACEPARENT_LENGTH + 1);
 
-    if (length < TRACEPARENT_LENGTH || !is_lower_hex(text, 2) || memcmp(text, "ff", 2) == 0)
-        return false;
-    if (length > TRACEPARENT_LENGTH &&
-        (memcmp(text, "00", 2) == 0 || text[TRACEPARENT_LENGTH] != '-'))
-        return false;
-    return text[TRACE_ID_AT - 1] == '-' && is_lower_hex(text + TRACE_ID_AT, TRACE_ID_LENGTH) &&
-           !is_all_zero(text + TRACE_ID_AT, TRACE_ID_LENGTH) && text[SPAN_ID_AT - 1] == '-' &&
-           is_lower_hex(text + SPAN_ID_AT, SPAN_ID_LENGTH) &&
-           !is_all_zero(text + SPAN_ID_AT, SPAN_ID_LENGTH) && text[FLAGS_AT - 1] == '-' &&
-           is_lower_hex(text + FLAGS_AT, 2);
+    return length >= TRACEPARENT_LENGTH && is_version_of(text, length) &&
+           text[TRACE_ID_AT - 1] == '-' && is_id_at(text, TRACE_ID_AT, TRACE_ID_LENGTH) &&
+           text[SPAN_ID_AT - 1] == '-' && is_id_at(text, SPAN_ID_AT, SPAN_ID_LENGTH) &&
+           text[FLAGS_AT - 1] == '-' && strspn(text + FLAGS_AT, "0123456789abcdef") >= 2;
 }
 
 static void write_random_hex(char *to, size_t length)

@@ -24,8 +24,8 @@ struct metrics_series *metrics_gauge(struct metrics *metrics, const char *name, 
 struct metrics_series *metrics_histogram(struct metrics *metrics, const char *name,
                                          const char *help, const char *labels);
 
-void metrics_add(struct metrics_series *series, double amount);   /* counter, gauge; NULL is fine */
-void metrics_set(struct metrics_series *series, double value);    /* gauge */
+void metrics_add(struct metrics_series *series, double amount); /* counter, gauge; NULL is fine */
+void metrics_set(struct metrics_series *series, double value);  /* gauge */
 void metrics_observe(struct metrics_series *series, double seconds); /* histogram */
 
 /** Append the whole exposition: HELP and TYPE once a name. */

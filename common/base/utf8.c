@@ -3,34 +3,33 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Return the length of the valid character at `bytes`, 0 when there is none (RFC 3629 §4). */
+/* RFC 3629 §4: the lead bytes, what their second byte may be, and how long the character is. Over-long
+ * forms, surrogates and what lies beyond U+10FFFF are in no row. */
+static const struct {
+    unsigned char first, last, second_low, second_high, length;
+} leads[] = {
+    {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+    {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+    {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+};
+enum { N_LEADS = sizeof leads / sizeof leads[0] };
+
+/* Return the length of the valid character at `bytes`, 0 when there is none. */
 static size_t character_length(const unsigned char *bytes, size_t n_bytes)
 {
-    unsigned char lead = bytes[0];
-    unsigned char low = 0x80, high = 0xBF; /* of the second byte */
-    size_t length;
+    size_t row = 0;
 
-    if (lead < 0x80)
+    if (bytes[0] < 0x80)
         return 1;
-    if (lead < 0xC2 || lead > 0xF4)
+    while (row < N_LEADS && bytes[0] > leads[row].last)
+        row++;
+    if (row == N_LEADS || bytes[0] < leads[row].first || n_bytes < leads[row].length ||
+        bytes[1] < leads[row].second_low || bytes[1] > leads[row].second_high)
         return 0;
-    length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (n_bytes < length)
-        return 0;
-    if (lead == 0xE0)
-        low = 0xA0; /* over-long */
-    else if (lead == 0xED)
-        high = 0x9F; /* surrogates */
-    else if (lead == 0xF0)
-        low = 0x90; /* over-long */
-    else if (lead == 0xF4)
-        high = 0x8F; /* beyond U+10FFFF */
-    if (bytes[1] < low || bytes[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++)
+    for (size_t i = 2; i < leads[row].length; i++)
         if ((bytes[i] & 0xC0) != 0x80)
             return 0;
-    return length;
+    return leads[row].length;
 }
 
 size_t utf8_length_at(const char *bytes, size_t n_bytes)

@@ -100,7 +100,7 @@ struct json_reading {
     const struct json_field *fields;
     size_t n_fields; /* at most 64 */
     enum json_unknown unknown;
-    const char *path; /* put before field names in errors: "operations[3]."; NULL: none */
+    const char *path;  /* put before field names in errors: "operations[3]."; NULL: none */
     uint64_t *present; /* gets bit i for each field i that was there, null too; NULL: not wanted */
 };
 

@@ -56,6 +56,22 @@ static bool scan_hex(struct scan *scan, unsigned *unit)
     return true;
 }
 
+/* Take the second half of a surrogate pair if one is there; else leave the first one alone. */
+static bool scan_low_surrogate(struct scan *scan, unsigned *unit)
+{
+    unsigned low;
+
+    if (scan->end - scan->at < 2 || scan->at[0] != '\\' || scan->at[1] != 'u')
+        return true;
+    scan->at += 2;
+    if (!scan_hex(scan, &low))
+        return false;
+    if (low >= 0xDC00 && low <= 0xDFFF)
+        *unit = 0x10000 + ((*unit - 0xD800) << 10) + (low - 0xDC00);
+    return true;
+}
+
+/* `at` is behind "\u". */
 static bool scan_unicode_escape(struct scan *scan)
 {
     const char *start = scan->at - 2;
@@ -63,24 +79,12 @@ static bool scan_unicode_escape(struct scan *scan)
 
     if (!scan_hex(scan, &unit))
         return false;
-    if (unit >= 0xD800 && unit <= 0xDBFF && scan->end - scan->at >= 2 && scan->at[0] == '\\' &&
-        scan->at[1] == 'u') {
-        scan->at += 2;
-        if (!scan_hex(scan, &unit))
-            return false;
-        if (unit >= 0xDC00 && unit <= 0xDFFF)
-            return true;
-        unit = 0xD800; /* the first one stands alone */
-    }
-    if (unit >= 0xD800 && unit <= 0xDFFF) {
-        scan->at = start;
-        return fail(scan, "a lone surrogate is no character");
-    }
-    if (unit == 0) {
-        scan->at = start;
-        return fail(scan, "\\u0000 is not allowed");
-    }
-    return true;
+    if (unit >= 0xD800 && unit <= 0xDBFF && !scan_low_surrogate(scan, &unit))
+        return false;
+    if (unit != 0 && (unit < 0xD800 || unit > 0xDFFF))
+        return true;
+    scan->at = start;
+    return fail(scan, unit == 0 ? "\\u0000 is not allowed" : "a lone surrogate is no character");
 }
 
 static bool scan_escape(struct scan *scan)
