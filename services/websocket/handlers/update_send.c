@@ -1,0 +1,120 @@
+/* task-updates — each update becomes one frame, sent to every open browser of its owner. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/events/task.h"
+#include "common/json/json_out.h"
+#include "services/websocket/app.h"
+#include "services/websocket/handlers/handlers.h"
+#include "services/websocket/probe.h"
+#include "services/websocket/sockets/frame.h"
+#include "services/websocket/sockets/hub.h"
+
+/* Clocks of two machines may differ by so much. */
+enum { SKEW_MS = 5000 };
+
+/* A group of Redis starts at the oldest entry it has. What happened before this process began is
+ * known to `sync`, which every browser asks after its hello. */
+static bool is_too_old(const struct app *app, const struct event *event)
+{
+    return event->time < app->started_at - SKEW_MS;
+}
+
+static bool read_owner(const struct event *event, struct uuid *owner, struct err *err)
+{
+    if (!uuid_read(event->owner_id, owner))
+        return err_add_field(err, "ownerid", "is not a UUID");
+    if (event->seq <= 0)
+        return err_add_field(err, "seq", "is missing: the browsers order by it");
+    return true;
+}
+
+/* Make {"type":…,"seq":…,<key>:<json>} and send it. */
+static void send_frame(struct app *app, const struct uuid *owner, const struct event *event,
+                       const char *type, const char *key, const char *json)
+{
+    struct json_out out;
+    struct frame *frame;
+    struct buf text;
+
+    buf_init(&text);
+    json_out_init(&out, &text);
+    json_open_object(&out, NULL);
+    json_text(&out, "type", type);
+    json_int(&out, "seq", event->seq);
+    json_raw(&out, key, json);
+    json_close_object(&out);
+    frame = frame_new(FRAME_TEXT, text.bytes, text.n_bytes);
+    hub_send(app->hub, owner, frame);
+    frame_unref(frame);
+    buf_clear(&text);
+}
+
+void update_send_task(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+    const struct event *event = delivery_event(delivery);
+    struct err err = {0};
+    struct uuid owner;
+
+    if (!is_too_old(app, event) && read_owner(event, &owner, &err) &&
+        hub_note(app->hub, &owner, event->seq))
+        send_frame(app, &owner, event, "task", "task", event->data);
+    delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
+}
+
+static bool read_purged(struct delivery *delivery, struct task_purged *purged, struct err *err)
+{
+    const struct event *event = delivery_event(delivery);
+    const struct json_reading reading = {.fields = task_purged_fields,
+                                         .n_fields = task_purged_n_fields,
+                                         .unknown = JSON_IGNORE_UNKNOWN,
+                                         .path = "data."};
+
+    return json_read(event->data, strlen(event->data), &reading, delivery_arena(delivery), purged,
+                     err);
+}
+
+void update_send_purged(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+    const struct event *event = delivery_event(delivery);
+    struct task_purged purged = {0};
+    struct err err = {0};
+    struct uuid owner;
+    char id[UUID_TEXT_SIZE + 2];
+
+    if (!is_too_old(app, event) && read_owner(event, &owner, &err) &&
+        read_purged(delivery, &purged, &err) && hub_note(app->hub, &owner, event->seq)) {
+        snprintf(id, sizeof(id), "\"%s\"", purged.id.text);
+        send_frame(app, &owner, event, "task_purged", "id", id);
+    }
+    delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
+}
+
+void update_close_user(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+    const struct event *event = delivery_event(delivery);
+    struct err err = {0};
+    struct uuid owner;
+
+    if (!is_too_old(app, event) && read_owner(event, &owner, &err))
+        hub_close_user(app->hub, &owner, SOCKET_CODE_POLICY, "the account has been deleted");
+    delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
+}
+
+void update_heed_probe(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+
+    probe_heed(app->probe, delivery_event(delivery));
+    delivery_finish(delivery, NULL);
+}
+
+void update_ignore(void *context, struct delivery *delivery)
+{
+    (void)context;
+    delivery_finish(delivery, NULL);
+}
