@@ -62,6 +62,7 @@ static void send_probe(void *arg)
     struct probe *probe = arg;
     const int64_t now = clock_now_ms();
     const struct uuid id = uuid_new(now), owner = uuid_new(now);
+    const struct dapr_topic topic = {probe->config.pubsub, TOPIC_TASK_UPDATES, LIMIT_MS};
     const struct event event = {
         .id = id.text,
         .source = "/todo/websocket",
@@ -78,8 +79,7 @@ static void send_probe(void *arg)
     probe->sent[probe->next] = (struct sent){.id = id, .at_us = clock_monotonic_us()};
     probe->next = (probe->next + 1) % SENT_MAX;
     probe->n_publishing++;
-    dapr_publish_event(probe->config.dapr, probe->config.pubsub, TOPIC_TASK_UPDATES, &event,
-                       LIMIT_MS, on_published, probe);
+    dapr_publish_event(probe->config.dapr, &topic, &event, on_published, probe);
     loop_timer_start(probe->timer, probe->config.retry_ms);
 }
 
