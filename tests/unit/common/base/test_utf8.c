@@ -46,6 +46,7 @@ static void test_every_code_point_but_surrogates_is_valid(void **state)
         assert_int_equal(utf8_length_at(bytes, length), is_valid ? length : 0);
         if (length > 1) {
             assert_false(utf8_is_valid(bytes, length - 1));
+            assert_int_equal(utf8_length_at(bytes, length - 1), 0);
             assert_false(utf8_is_valid(bytes + 1, length - 1));
         }
     }
