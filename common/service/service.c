@@ -191,8 +191,12 @@ static void open_watches(struct service *service)
 
     parts->watches = mem_new_array(spec->n_secrets + 1, sizeof parts->watches[0]);
     if (service->pool != NULL) {
-        parts->database_secret = mem_new(strlen(spec->name) + sizeof "-database");
-        strcat(strcpy(parts->database_secret, spec->name), "-database");
+        struct buf name;
+
+        buf_init(&name);
+        buf_format(&name, "%s-database", spec->name);
+        parts->database_secret = mem_copy_text(buf_text(&name));
+        buf_clear(&name);
         add_watch(service, parts->database_secret, take_database_secret);
     }
     for (size_t i = 0; i < spec->n_secrets; i++)
