@@ -52,6 +52,7 @@ class Layout:
         self.certs = self.dir / "certs"
         self.redis = self.dir / "redis"
         self.kafka = self.dir / "kafka"
+        self.heads = self.dir / "heads"  # audit's signed heads
         self.nginx = self.dir / "nginx"
         self.secrets = self.dir / "secrets.json"  # read by Dapr's secret store
         self.admin = self.dir / "admin.json"  # owners' and operators' passwords: not for Dapr
@@ -63,9 +64,9 @@ class Layout:
         self.dir.mkdir(parents=True, exist_ok=True)
         # others may pass through to what was given to another user (PostgreSQL), not look around
         self.dir.chmod(0o711)
-        for path in (self.logs, self.resources, self.config, self.certs, self.nginx):
+        for path in (self.logs, self.resources, self.config, self.certs, self.heads, self.nginx):
             path.mkdir(exist_ok=True)
-        for path in (self.logs, self.certs):
+        for path in (self.logs, self.certs, self.heads):
             path.chmod(0o700)
 
     def postgres(self) -> pathlib.Path:

@@ -186,6 +186,7 @@ class Machine:
             DAPR_API_TOKEN=tokens["dapr"],
             APP_API_TOKEN=tokens["app"],
             REPLICA_NAME=replica_name(service),
+            **self.own_settings(service),
         )
         for setting in options.env:
             name, _, value = setting.partition("=")
@@ -193,6 +194,18 @@ class Machine:
             if only in ("", service):
                 environment[name] = value
         return environment
+
+    def own_settings(self, service: str) -> dict[str, str]:
+        """What one service alone needs to know of this machine."""
+        port = self.ports.by_name["ingress"]
+        if service == "backend":
+            # plain http: a cookie for https alone would never come back
+            return {"PUBLIC_URL": f"http://localhost:{port}", "COOKIE_SECURE": "false"}
+        if service == "websocket":
+            return {"ALLOWED_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}"}
+        if service == "audit":
+            return {"HEADS_DIR": str(self.layout.heads)}
+        return {}
 
     def write_stack(self, options, binaries: dict[str, str]) -> None:
         ports = self.ports.by_name
