@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/dapr/dead_letters.h"
+#include "common/dapr/raw_payload.h"
 #include "common/events/event_types.h"
 
 enum outcome { OUTCOME_DONE, OUTCOME_RETRY, OUTCOME_DEAD_LETTER, N_OUTCOMES };
@@ -28,7 +29,8 @@ struct deliver {
 
 struct delivery {
     struct deliver *deliver;
-    struct http_request *req; /* the reply gives it back; topic and body live in it */
+    struct http_request *req; /* the reply gives it back; topic and body live in it, a raw body in
+                                 the arena */
     struct arena arena;
     const char *topic, *body;
     size_t n_bytes;
@@ -111,6 +113,19 @@ static const struct event_handler *find_handler(const struct deliver_config *con
     return rest;
 }
 
+/** Take the event out of the envelope that a raw subscription puts around it. */
+static void open_raw_payload(struct delivery *delivery)
+{
+    size_t n_payload;
+    const char *payload =
+        raw_payload_open(delivery->body, delivery->n_bytes, &delivery->arena, &n_payload);
+
+    if (payload == NULL)
+        return;
+    delivery->body = payload;
+    delivery->n_bytes = n_payload;
+}
+
 void deliver_handle(struct deliver *deliver, struct http_request *req)
 {
     struct delivery *delivery = MEM_NEW(struct delivery);
@@ -123,6 +138,7 @@ void deliver_handle(struct deliver *deliver, struct http_request *req)
     delivery->topic = http_param(req, "topic");
     delivery->body = http_body(req, &delivery->n_bytes);
     arena_init(&delivery->arena);
+    open_raw_payload(delivery);
     if (!event_read(delivery->body, delivery->n_bytes, &delivery->arena, &delivery->event, &err)) {
         delivery_finish(delivery, &err);
         return;
