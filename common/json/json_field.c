@@ -24,7 +24,8 @@ struct reading {
     size_t index;                   /* of an item; NO_INDEX: the value is none */
     struct arena *arena;
     struct err *err;
-    char path[JSON_PATH_MAX]; /* written when it is needed */
+    char key[ERR_FIELD_MAX + 4]; /* what is cut here, err cuts again, at a character */
+    char path[JSON_PATH_MAX];    /* written when it is needed */
 };
 static const size_t NO_INDEX = SIZE_MAX;
 typedef bool read_fn(struct reading *r, struct json_slice value, void *member);
@@ -361,12 +362,11 @@ static const struct json_field *find_field(const struct json_reading *reading, c
 static bool read_pair(const struct json_reading *reading, struct reading *r, struct json_slice key,
                       struct json_slice value, void *target, uint64_t *found)
 {
-    char name[ERR_FIELD_MAX + 4]; /* what is cut here, err cuts again, at a character */
-    bool fits = read_key(key, name, sizeof name);
+    bool fits = read_key(key, r->key, sizeof r->key);
     uint64_t bit;
 
-    r->field = fits ? find_field(reading, name) : NULL;
-    r->name = name;
+    r->field = fits ? find_field(reading, r->key) : NULL;
+    r->name = r->key;
     if (r->field == NULL)
         return reading->unknown == JSON_IGNORE_UNKNOWN ||
                err_add_field(r->err, path_of(r), "is not a known field");
