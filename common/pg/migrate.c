@@ -329,24 +329,35 @@ static bool read_target(const struct migrator *m, const char *text, int *to, str
     return true;
 }
 
-bool migrate_run(const char *url, const struct migration *migrations, size_t n_migrations, int argc,
-                 char **argv, FILE *out, struct err *err)
+static bool run_command(struct migrator *m, int argc, char **argv, struct err *err)
 {
-    struct migrator m = {.migrations = migrations, .n_migrations = n_migrations, .out = out};
-    const char *what = argc > 1 ? argv[1] : "";
-    bool is_up = strcmp(what, "up") == 0, is_down = strcmp(what, "down") == 0;
     int to;
+
+    if (strcmp(argv[1], "up") == 0)
+        return migrate_up(m, err);
+    if (strcmp(argv[1], "status") == 0)
+        return print_status(m, err);
+    return read_target(m, argc > 2 ? argv[2] : NULL, &to, err) && migrate_down(m, to, err);
+}
+
+static bool is_command(int argc, char **argv)
+{
+    if (argc == 2)
+        return strcmp(argv[1], "up") == 0 || strcmp(argv[1], "down") == 0 ||
+               strcmp(argv[1], "status") == 0;
+    return argc == 3 && strcmp(argv[1], "down") == 0;
+}
+
+bool migrate_run(const struct migrate_job *job, int argc, char **argv, FILE *out, struct err *err)
+{
+    struct migrator m = {
+        .migrations = job->migrations, .n_migrations = job->n_migrations, .out = out};
     bool ok;
 
-    if ((!is_up && !is_down && strcmp(what, "status") != 0) || argc > (is_down ? 3 : 2))
+    if (!is_command(argc, argv))
         return err_set(err, ERR_INVALID, "usage: migrate up | down [N] | status");
-    ok = open_database(&m, url, err) && load_applied(&m, err);
-    if (ok && is_up)
-        ok = migrate_up(&m, err);
-    else if (ok && is_down)
-        ok = read_target(&m, argc > 2 ? argv[2] : NULL, &to, err) && migrate_down(&m, to, err);
-    else if (ok)
-        ok = print_status(&m, err);
+    ok = open_database(&m, job->url, err) && load_applied(&m, err) &&
+         run_command(&m, argc, argv, err);
     close_database(&m);
     return ok;
 }

@@ -17,11 +17,17 @@ struct migration {
     const char *down;
 };
 
-/** Run `migrate up | down [N] | status` (argv[0] is "migrate") on the schema owner's `url`; print a
- *  line per step to `out`.
+/** What to run on: the schema owner's URL, and what the binary has. */
+struct migrate_job {
+    const char *url;
+    const struct migration *migrations;
+    size_t n_migrations;
+};
+
+/** Run `migrate up | down [N] | status` (argv[0] is "migrate"); print a line per step to `out`.
  *  `down` goes back one, or to version N, by the stored scripts, newer ones than the binary
  *  knows included. `up` fails when an applied file's text has changed since. */
-MUST_CHECK bool migrate_run(const char *url, const struct migration *migrations,
-                            size_t n_migrations, int argc, char **argv, FILE *out, struct err *err);
+MUST_CHECK bool migrate_run(const struct migrate_job *job, int argc, char **argv, FILE *out,
+                            struct err *err);
 
 #endif

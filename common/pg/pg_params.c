@@ -64,8 +64,7 @@ void pg_add_texts(struct pg_params *params, const char *const *items, size_t n_i
         if (i > 0)
             *out++ = ',';
         if (items[i] == NULL) {
-            memcpy(out, "NULL", 4);
-            out += 4;
+            out = stpcpy(out, "NULL");
             continue;
         }
         *out++ = '"';

@@ -117,7 +117,7 @@ static void call_back(struct pg_pool *pool, struct pg_call *call, const struct p
     pool->is_calling_back--;
 }
 
-void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, const PGresult *result,
+void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, PGresult *result,
                       const struct err *err)
 {
     const struct pg_rows rows = {result};
@@ -157,8 +157,9 @@ static struct pg_saved_params *save_params(const struct pg_params *params)
     for (int i = 0; i < params->n_values; i++) {
         if (params->values[i] == NULL)
             continue;
-        saved->values[i] = strcpy((char *)saved + at, params->values[i]);
-        at += strlen(params->values[i]) + 1;
+        n_bytes = strlen(params->values[i]) + 1;
+        saved->values[i] = memcpy((char *)saved + at, params->values[i], n_bytes);
+        at += n_bytes;
     }
     return saved;
 }
@@ -318,6 +319,8 @@ static void log_ready(struct pg_pool *pool)
 {
     int n_ready = pg_set_count_ready(pool->current);
 
+    if (pool->current == NULL)
+        return;
     if ((n_ready == 0) != (pool->n_ready_seen == 0) ||
         (n_ready > pool->n_ready_seen && n_ready == pool->current->n_conns))
         log_info(pool->config.log, n_ready > 0 ? "pg_connected" : "pg_disconnected",

@@ -99,7 +99,7 @@ struct pg_pool {
 void pg_pool_plan_turn(struct pg_pool *pool);
 
 /** Answer a call and give its struct back. */
-void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, const PGresult *result,
+void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, PGresult *result,
                       const struct err *err);
 
 /** Answer a call at its deadline; it stays where it is. */
@@ -135,7 +135,7 @@ bool pg_err_set_result(struct err *err, const PGresult *result);
 
 /* pg_rows.c */
 struct pg_rows {
-    const PGresult *result; /* borrowed */
+    PGresult *result; /* borrowed; never changed, but PQcmdTuples takes no const */
 };
 
 #endif

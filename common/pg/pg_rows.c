@@ -13,8 +13,7 @@ int pg_n_rows(const struct pg_rows *rows)
 
 long pg_n_affected(const struct pg_rows *rows)
 {
-    /* PQcmdTuples takes no const, but changes nothing */
-    return strtol(PQcmdTuples((PGresult *)(uintptr_t)rows->result), NULL, 10);
+    return strtol(PQcmdTuples(rows->result), NULL, 10);
 }
 
 bool pg_is_null(const struct pg_rows *rows, int row, int column)

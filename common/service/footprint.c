@@ -1,8 +1,9 @@
 #include "common/service/footprint.h"
 
 #include <malloc.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -18,38 +19,47 @@ int _gnutls_global_init_skip(void) /* NOLINT(bugprone-reserved-identifier) */
 
 /* One mapping of /proc/self/smaps: a line of addresses, then lines of figures. */
 struct mapping {
-    uintptr_t start, end;
-    int is_file; /* and not writable */
+    char *start;
+    size_t n_bytes;
+    bool is_file; /* and not writable */
 };
 
-static int read_mapping(const char *line, struct mapping *mapping)
+/* "7f01a000-7f02b000 r-xp 00001000 08:01 1234   /usr/lib/libx.so" */
+static bool read_mapping(const char *line, struct mapping *mapping)
 {
-    char rights[5], path[2];
+    void *start, *end;
+    char rights[5];
 
-    *mapping = (struct mapping){0};
-    if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %1s", &mapping->start, &mapping->end, rights, path) < 3)
-        return 0;
+    if (sscanf(line, "%p-%p %4s", &start, &end, rights) != 3)
+        return false;
+    mapping->start = start;
+    mapping->n_bytes = (size_t)((char *)end - (char *)start);
     mapping->is_file = rights[1] == '-' && strchr(line, '/') != NULL;
-    return 1;
+    return true;
+}
+
+/* Whether no page of it was ever written: then it is on the disk as it is here. */
+static bool is_clean(const char *line)
+{
+    static const char key[] = "Anonymous:";
+
+    return strncmp(line, key, strlen(key)) == 0 && strtoul(line + strlen(key), NULL, 10) == 0;
 }
 
 void footprint_release(void)
 {
-    FILE *smaps = fopen("/proc/self/smaps", "r");
-    struct mapping mapping = {0}, next;
+    FILE *smaps = fopen("/proc/self/smaps", "re");
+    struct mapping mapping = {0}, next = {0};
     char line[512];
 
     malloc_trim(0);
     if (smaps == NULL)
         return;
     while (fgets(line, sizeof(line), smaps) != NULL) {
-        unsigned long anonymous_kib;
-
         if (read_mapping(line, &next))
             mapping = next;
-        else if (mapping.is_file && sscanf(line, "Anonymous: %lu kB", &anonymous_kib) == 1 &&
-                 anonymous_kib == 0) /* no page of it was ever written: relocations were elsewhere */
-            madvise((void *)mapping.start, mapping.end - mapping.start, MADV_DONTNEED);
+        else if (mapping.is_file && is_clean(line))
+            madvise(mapping.start, mapping.n_bytes, MADV_DONTNEED);
     }
     fclose(smaps);
 }

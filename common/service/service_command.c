@@ -56,11 +56,13 @@ static void print_subscriptions(const struct service_spec *spec)
 static int run_migrate(const struct service_spec *spec, int argc, char **argv)
 {
     struct migrate_config config = {0};
+    struct migrate_job job;
     struct err err = {0};
 
     if (!config_read(migrate_keys, N_MIGRATE_KEYS, &config, stderr))
         return EXIT_USAGE;
-    if (migrate_run(config.url, spec->migrations, spec->n_migrations, argc, argv, stdout, &err))
+    job = (struct migrate_job){config.url, spec->migrations, spec->n_migrations};
+    if (migrate_run(&job, argc, argv, stdout, &err))
         return EXIT_SUCCESS;
     fprintf(stderr, "%s migrate: %s\n", spec->name, err.text);
     return err.code == ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;

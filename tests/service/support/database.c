@@ -128,11 +128,26 @@ static void on_bytes(struct bufferevent *from, void *arg)
         bufferevent_read_buffer(from, bufferevent_get_output(to));
 }
 
-static void on_link_event(struct bufferevent *side, short what, void *arg)
+static void on_last_bytes_gone(struct bufferevent *side, void *arg)
 {
     (void)side;
-    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0)
-        end_link(arg);
+    end_link(arg);
+}
+
+/* One side has closed: the other gets what is on its way first. */
+static void on_link_event(struct bufferevent *side, short what, void *arg)
+{
+    struct link *link = arg;
+    struct bufferevent *other = side == link->client ? link->server : link->client;
+
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
+        return;
+    if (link->proxy->mode == PROXY_PASS && evbuffer_get_length(bufferevent_get_output(other)) > 0) {
+        bufferevent_disable(side, EV_READ | EV_WRITE);
+        bufferevent_setcb(other, NULL, on_last_bytes_gone, on_link_event, link);
+        return;
+    }
+    end_link(link);
 }
 
 static void on_accepted(struct evconnlistener *listener, evutil_socket_t fd,

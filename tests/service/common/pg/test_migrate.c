@@ -32,8 +32,8 @@ static bool migrate(const struct migration *migrations, size_t n_migrations, con
 {
     char *argv[] = {strdup("migrate"), strdup(word), argument != NULL ? strdup(argument) : NULL};
     FILE *out = tmpfile();
-    bool ok = migrate_run(database_url(), migrations, n_migrations, argument != NULL ? 3 : 2, argv,
-                          out, err);
+    const struct migrate_job job = {database_url(), migrations, n_migrations};
+    bool ok = migrate_run(&job, argument != NULL ? 3 : 2, argv, out, err);
     size_t n_bytes;
 
     rewind(out);
