@@ -15,7 +15,7 @@ struct uuid uuid_new(int64_t now_ms)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[16];
-    struct uuid uuid;
+    struct uuid uuid = {""};
     char *to = uuid.text;
 
     randombytes_buf(bytes + 6, sizeof bytes - 6);
