@@ -111,7 +111,12 @@ def test_the_subscriptions_are_the_topics_of_the_handler_table(service: str) -> 
     assert len(rows) == len(set(rows)), "a row stands twice"
     assert {type for _, type in rows} <= TYPES | {"*"}
     declared = [s["spec"]["topic"] for s in subscriptions(service)]
-    assert sorted(declared) == sorted({topic for topic, _ in rows})
+    assert len(declared) == len(set(declared)), "a topic stands twice"
+    handled = {topic for topic, _ in rows}
+    assert handled <= set(declared)
+    # a topic that has no event type yet needs no handler: what comes there is a dead letter
+    with_types = {c["address"] for c in asyncapi()["channels"].values()}
+    assert (set(declared) - handled) & with_types == set()
 
 
 @pytest.mark.parametrize("service", SERVICES)
