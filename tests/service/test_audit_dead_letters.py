@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import uuid
 
 import pytest
 
@@ -75,10 +77,11 @@ def test_what_is_no_event_is_kept_and_cannot_be_replayed(service: Service) -> No
     owner = new_id()
     letter = dead_letter(owner, "backend", "recurrences", b"\x00\xff not json")
     deliver(service, "dead-letters", letter)
-    assert rows(service)[letter["id"]].split()[2:6] == ["open", "backend", "recurrences", "-"]
+    assert rows(service)[letter["id"]].split()[2:6] == ["unreadable", "backend", "recurrences", "-"]
     assert "original, not JSON, in base64:\nAP8gbm90IGpzb24=\n" in cli(service, "show", letter["id"])
     before = len(service.sidecar.published)
     assert "cannot be replayed: the original is not JSON" in cli(service, "replay", letter["id"], status=1)
+    assert letter["id"] not in cli(service, "replay", "--all", "--consumer", "backend")
     assert len(service.sidecar.published) == before
     assert letter["id"] in rows(service)
 
@@ -117,6 +120,48 @@ def test_letters_are_counted_by_consumer(service: Service) -> None:
     keep(service, "x" * 200)
     keep(service, 'evil"} 1\nx{')
     assert (count("websocket"), count("other")) == (before[0] + 1, before[1] + 2)
+
+
+# ---- as daprd delivers this topic: any bytes, in base64, in an envelope of its own
+
+
+def raw(payload: dict | bytes) -> dict:
+    data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return {
+        "id": str(uuid.uuid4()),  # another one at every delivery
+        "specversion": "1.0",
+        "datacontenttype": "application/octet-stream",
+        "source": "Dapr",
+        "type": "com.dapr.event.sent",
+        "topic": "dead-letters",
+        "pubsubname": "pubsub",
+        "data_base64": base64.b64encode(data).decode(),
+    }
+
+
+def test_a_raw_delivery_is_the_same_letter(service: Service, database: Database) -> None:
+    owner = new_id()
+    original = new_event(owner, topic="reminders")
+    letter = dead_letter(owner, "backend", "recurrences", original)
+    for event in (letter, original):
+        for _ in range(2):
+            deliver(service, "dead-letters", raw(event))
+        deliver(service, "dead-letters", event)
+    assert [entry.event_id for entry in check_chain(database, owner)] == [letter["id"], original["id"]]
+    assert rows(service)[original["id"]].split()[3:5] == ["unknown", "reminders"]
+    assert json.loads(cli(service, "show", original["id"]).rsplit("original:\n", 1)[1]) == original
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x00\xff{", b"[]", b'"text"', b"{" * 2000])
+def test_bytes_that_daprd_cannot_parse_are_kept_once(service: Service, garbage: bytes) -> None:
+    before = len(service.sidecar.events("dead-letters"))
+    deliver(service, "dead-letters", raw(garbage))
+    letter = service.sidecar.wait_for_events("dead-letters", before + 1)[before].event
+    for _ in range(2):
+        deliver(service, "dead-letters", raw(letter))
+    line = rows(service, "--consumer", "audit")[letter["id"]]
+    assert line.split()[2:5] == ["unreadable", "audit", "dead-letters"]
+    assert base64.b64encode(garbage).decode() in cli(service, "show", letter["id"])
 
 
 # ---- listed
@@ -259,7 +304,7 @@ def test_deletion_erases_what_letters_say(service: Service, database: Database) 
     delete_account(service, letter["ownerid"])
     row = database.value("audit", "SELECT dead_letter::text FROM dead_letter WHERE id = %s", letter["id"])
     assert original["data"]["title"] not in row and "501" not in row
-    assert rows(service)[letter["id"]].endswith("(erased)")
+    assert rows(service)[letter["id"]].split()[2] == "erased"
     assert "erased with its owner's account" in cli(service, "show", letter["id"])
     assert "the account was deleted" in cli(service, "replay", letter["id"], status=1)
     assert "original:\n" in cli(service, "show", other["id"])

@@ -68,9 +68,13 @@ static bool move_behind(struct letters *letters)
     return n == PAGE_LETTERS;
 }
 
-static bool is_open(const struct kept_letter *letter)
+static const char *state_of(const struct kept_letter *letter)
 {
-    return letter->replayed_at == 0 || letter->received_at > letter->replayed_at;
+    if (letter->replayed_at != 0 && letter->received_at <= letter->replayed_at)
+        return "replayed";
+    if (letter->reason == NULL)
+        return "erased";
+    return letter->type[0] == '\0' ? "unreadable" : "open";
 }
 
 static const char *or_dash(const char *text)
@@ -83,9 +87,8 @@ static void print_line(const struct kept_letter *letter)
     char at[CLOCK_TEXT_MAX];
 
     clock_write(letter->received_at, at);
-    printf("%s  %s  %-8s  %-14s  %-13s  %-26s  ", letter->id.text, at,
-           is_open(letter) ? "open" : "replayed", letter->consumer, or_dash(letter->topic),
-           or_dash(letter->type));
+    printf("%s  %s  %-10s  %-14s  %-13s  %-26s  ", letter->id.text, at, state_of(letter),
+           letter->consumer, or_dash(letter->topic), or_dash(letter->type));
     for (const char *c = letter->reason != NULL ? letter->reason : "(erased)"; *c != '\0'; c++)
         putchar(*c == '\n' || *c == '\t' ? ' ' : *c);
     putchar('\n');
@@ -95,7 +98,7 @@ static enum flow_next print_letters(struct flow *flow)
 {
     struct letters *letters = (struct letters *)flow;
 
-    printf("%-36s  %-24s  %-8s  %-14s  %-13s  %-26s  %s\n", "ID", "RECEIVED", "STATE", "CONSUMER",
+    printf("%-36s  %-24s  %-10s  %-14s  %-13s  %-26s  %s\n", "ID", "RECEIVED", "STATE", "CONSUMER",
            "TOPIC", "TYPE", "REASON");
     list_page(letters, on_page_listed);
     return FLOW_WAIT;
@@ -317,7 +320,7 @@ static const struct flow_plan *read_command(struct letters *letters, int argc, c
     if (strcmp(word, "show") == 0 && letters->n_ids == 1 && !options.is_all)
         return &show_plan;
     if (strcmp(word, "replay") == 0 && options.is_all == (letters->n_ids == 0)) {
-        letters->query.is_open_only = true;
+        letters->query.is_open_only = letters->query.is_whole_only = true;
         return &replay_plan;
     }
     err_set(err, ERR_INVALID, "the command line is wrong");

@@ -115,13 +115,12 @@ void chain_store_append(struct pg_pool *pool, struct arena *arena, struct append
     pg_query(pool, &CHAIN_APPEND, &params, on_appended, make_call(arena, append, done, arg));
 }
 
-/* The key goes even when the entry was there before: nothing may depend on who came first. */
 const struct pg_statement CHAIN_ERASE = {
     "chain_erase",
     APPEND_ENTRY(
         "true",
         ", erased_at = coalesce(c.erased_at, now())") ","
-                                                      "gone AS (DELETE FROM payload_key USING head WHERE owner_id = $2::uuid)" APPEND_RESULT,
+                                                      "gone AS (DELETE FROM payload_key USING moved WHERE owner_id = $2::uuid)" APPEND_RESULT,
 };
 
 void chain_store_erase(struct pg_pool *pool, struct arena *arena, struct append *append,

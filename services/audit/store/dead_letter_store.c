@@ -143,7 +143,8 @@ const struct pg_statement DEAD_LETTER_LIST = {
     "SELECT " LETTER_COLUMNS " FROM dead_letter"
     " WHERE position > $1::bigint AND ($2::text IS NULL OR consumer = $2::text)"
     " AND (NOT $3::boolean OR replayed_at IS NULL OR received_at > replayed_at)"
-    " ORDER BY position LIMIT $4::int",
+    " AND (NOT $4::boolean OR (type <> '' AND reason IS NOT NULL))"
+    " ORDER BY position LIMIT $5::int",
 };
 
 static void on_listed(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -172,6 +173,7 @@ void dead_letter_store_list(struct pg_pool *pool, struct arena *arena,
     pg_add_int(&params, query->after);
     pg_add_text(&params, query->consumer);
     pg_add_bool(&params, query->is_open_only);
+    pg_add_bool(&params, query->is_whole_only);
     pg_add_int(&params, query->limit);
     pg_query(pool, &DEAD_LETTER_LIST, &params, on_listed, call);
 }

@@ -42,6 +42,7 @@ void dead_letter_store_erase(struct pg_pool *pool, struct arena *arena, const st
 
 struct letter_query {
     bool is_open_only;    /* received since they were last replayed */
+    bool is_whole_only;   /* the original could be read, and was not erased */
     const char *consumer; /* NULL: any */
     int64_t after;        /* position; 0: from the beginning */
     int limit;
