@@ -29,9 +29,9 @@ BENCH_C := $(sort $(wildcard tests/bench/*.c))
 
 # ---------------------------------------------------------------------------- flags
 PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libical libcrypto
-PACKAGES_FOUND := $(shell for p in $(PACKAGES); do pkg-config --exists $$p && echo $$p; done)
-PACKAGE_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES_FOUND)))
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES_FOUND)) -lwslay -lpthread -lm
+PACKAGES_FOUND := $(shell for p in $(PACKAGES); do pkg-config --exists $$p 2>/dev/null && echo $$p; done)
+PACKAGE_CFLAGS := $(patsubst -I%,-isystem %,$(if $(PACKAGES_FOUND),$(shell pkg-config --cflags $(PACKAGES_FOUND))))
+PACKAGE_LIBS := $(if $(PACKAGES_FOUND),$(shell pkg-config --libs $(PACKAGES_FOUND))) -lwslay -lpthread -lm
 
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 MACHINE := $(shell uname -m)
@@ -176,7 +176,7 @@ stop: ## stop what `make run` started
 	@scripts/stack down --dir '$(DIR)'
 
 status: ## show the processes, ports and addresses
-	@scripts/stack status --dir '$(DIR)'
+	@scripts/stack status --dir '$(DIR)' || [ $$? -eq 3 ]
 
 test: ## install what is missing, run unit, service and end-to-end tests, end with counts
 	@scripts/setup test
