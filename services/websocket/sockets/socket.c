@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/net/http_server.h"
 #include "services/websocket/sockets/frame.h"
 #include "services/websocket/sockets/frame_queue.h"
@@ -172,6 +173,17 @@ static ssize_t on_wslay_writes(wslay_event_context_ptr wslay, const uint8_t *byt
     return (ssize_t)n_bytes;
 }
 
+/* libwslay takes half a code for none, and judges a reason only when it comes in one piece. */
+static uint16_t judge_close(const struct wslay_event_on_msg_recv_arg *message)
+{
+    if (message->msg_length == 1)
+        return SOCKET_CODE_PROTOCOL;
+    if (message->msg_length > 2 &&
+        !utf8_is_valid((const char *)message->msg + 2, message->msg_length - 2))
+        return SOCKET_CODE_NOT_UTF8;
+    return 0;
+}
+
 static void on_message(wslay_event_context_ptr wslay,
                        const struct wslay_event_on_msg_recv_arg *message, void *arg)
 {
@@ -182,6 +194,8 @@ static void on_message(wslay_event_context_ptr wslay,
         socket->verdict = SOCKET_CODE_POLICY;
     else if (message->opcode == WSLAY_BINARY_FRAME)
         socket->verdict = SOCKET_CODE_UNSUPPORTED;
+    else if (message->opcode == WSLAY_CONNECTION_CLOSE)
+        socket->verdict = judge_close(message);
     else if (++socket->n_controls > SOCKET_CONTROLS_MAX)
         socket->verdict = SOCKET_CODE_POLICY;
     if (message->opcode == WSLAY_PONG)
@@ -194,20 +208,20 @@ static const struct wslay_event_callbacks callbacks = {
     .on_msg_recv_callback = on_message,
 };
 
-/* The client cannot be understood any more: libwslay has queued its close for that, of which we take
- * the code and send ours. */
-static void close_broken(struct socket *socket, bool is_frame_broken)
+/* The client cannot be understood any more. */
+static void close_broken(struct socket *socket, uint16_t code)
 {
-    uint16_t code = SOCKET_CODE_PROTOCOL;
-
     socket->is_understood = false;
-    socket->is_muted = true;
-    if (!is_frame_broken) {
-        wslay_event_send(socket->wslay);
-        code = wslay_event_get_status_code_sent(socket->wslay);
-    }
     socket_close(socket, code, reason_of(code));
     set_state(socket, SOCKET_ENDING);
+}
+
+/* libwslay has queued its own close for what it read: take its code, and send ours instead. */
+static uint16_t code_of_wslay(struct socket *socket)
+{
+    socket->is_muted = true;
+    wslay_event_send(socket->wslay);
+    return wslay_event_get_status_code_sent(socket->wslay);
 }
 
 static void answer_close(struct socket *socket)
@@ -226,10 +240,15 @@ static void read_frames(struct socket *socket)
         if (wslay_event_get_close_received(socket->wslay) ||
             !wslay_event_get_read_enabled(socket->wslay))
             set_state(socket, SOCKET_ENDING);
+    } else if (is_frame_broken) {
+        close_broken(socket, SOCKET_CODE_PROTOCOL);
     } else if (wslay_event_get_close_received(socket->wslay)) {
-        answer_close(socket);
-    } else if (is_frame_broken || !wslay_event_get_read_enabled(socket->wslay)) {
-        close_broken(socket, is_frame_broken);
+        if (socket->verdict)
+            close_broken(socket, socket->verdict);
+        else
+            answer_close(socket);
+    } else if (!wslay_event_get_read_enabled(socket->wslay)) {
+        close_broken(socket, code_of_wslay(socket));
     } else if (socket->verdict) {
         socket_close(socket, socket->verdict, reason_of(socket->verdict));
     } else {
