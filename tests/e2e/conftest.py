@@ -1,0 +1,46 @@
+"""The whole system behind daprd, once per broker."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
+
+from support.stack import Stack  # noqa: E402
+
+BROKERS = ("redis", "kafka")
+# no rate limits: one address plays many people; secrets are read again often, so that tests need not wait
+SETTINGS = {
+    "backend:RATE_USER_PER_S": "0",
+    "backend:RATE_ADDRESS_PER_S": "0",
+    "backend:RATE_SIGN_IN_PER_MIN": "0",
+    "SECRET_INTERVAL_MS": "2000",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--broker", choices=BROKERS, help="only this one; both otherwise")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "stack" in metafunc.fixturenames:
+        only = metafunc.config.getoption("--broker")
+        asked = [mark.args for mark in metafunc.definition.iter_markers("brokers")]
+        able = asked[0] if asked else BROKERS
+        chosen = [broker for broker in BROKERS if broker in able and only in (None, broker)]
+        metafunc.parametrize("stack", chosen, indirect=True, scope="session")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "brokers(name, ...): the brokers that promise what the test asks for")
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest):
+    with Stack(request.param, env=SETTINGS) as stack:
+        yield stack
+        verified = stack.run("audit", "verify")
+        assert verified.returncode == 0, verified.stdout + verified.stderr

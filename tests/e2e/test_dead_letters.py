@@ -1,0 +1,61 @@
+"""An event that nobody can read must not stop the stream."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from client import Person
+from support.waiting import wait_for
+
+
+def cloud_event(owner: str, data: object, kind: str = "todo.task.created.v1") -> dict:
+    return {
+        "specversion": "1.0", "id": str(uuid.uuid4()), "source": "/todo/backend", "type": kind,
+        "subject": str(uuid.uuid4()), "time": "2026-01-01T00:00:00Z", "ownerid": owner, "seq": "1",
+        "traceid": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "datacontenttype": "application/json", "data": data,
+    }  # fmt: skip
+
+
+def letters_of(stack, event: dict) -> list[dict[str, Any]]:
+    """The dead letters that hold `event`, oldest first."""
+    columns = ("id", "consumer", "reason", "replayed_at")
+    rows = stack.query(
+        f"SELECT {', '.join(columns)} FROM audit.dead_letter WHERE event LIKE %s ORDER BY position",
+        f"%{event['id']}%",
+    )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def test_an_unreadable_event_is_a_dead_letter_within_10_s_and_the_stream_goes_on(stack):
+    person = Person(stack.url)
+    before = person.create("Before the poison")
+    poison = cloud_event(person.account["id"], {"id": 7, "title": ["no text"]})
+    began = time.monotonic()
+    stack.publish("backend", "task-events", poison, partition_key=person.account["id"])
+    after = person.create("After the poison")
+
+    found = wait_for("a dead letter of each consumer", lambda: len(f := letters_of(stack, poison)) == 2 and f, 10)
+    assert {letter["consumer"] for letter in found} == {"recurring-task", "notification"}
+    assert time.monotonic() - began < 10
+    assert all("id" in letter["reason"] for letter in found)
+    for task in (before, after):
+        wait_for("the tasks in the projections", lambda t=task: stack.count("notification", "task", "id", t["id"]) == 1)
+        wait_for("the tasks in the audit trail", lambda t=task: person.history(t["id"]))
+    person.close()
+
+
+def test_a_replayed_dead_letter_reaches_its_consumer_once(stack):
+    """What was unreadable stays so: the replay is counted, and ends as the same dead letter."""
+    person = Person(stack.url)
+    poison = cloud_event(person.account["id"], {}, kind="todo.task.unheard-of.v1")
+    stack.publish("backend", "task-events", poison, partition_key=person.account["id"])
+    letters = wait_for("the letters", lambda: len(f := letters_of(stack, poison)) == 2 and f)
+    replay = stack.run("audit", "dead-letters", "replay", str(letters[0]["id"]))
+    assert replay.returncode == 0, replay.stdout + replay.stderr
+    replayed = [letter for letter in letters_of(stack, poison) if letter["replayed_at"]]
+    assert [letter["id"] for letter in replayed] == [letters[0]["id"]]
+    person.close()
