@@ -13,10 +13,15 @@ static const int64_t FIRST_WRITABLE = INT64_C(-62167219200000);
 
 int64_t clock_now_ms(void)
 {
+    return clock_now_us() / 1000;
+}
+
+int64_t clock_now_us(void)
+{
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * MS_A_SECOND + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_monotonic_ms(void)

@@ -30,6 +30,17 @@ const char *task_op_event(enum task_op op)
     return ops[op].event;
 }
 
+struct uuid task_id_new(int64_t now_us)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct uuid id = uuid_new(now_us / 1000);
+    const int64_t fraction = now_us % 1000 * 4096 / 1000;
+
+    for (int i = 0; i < 3; i++) /* behind the version's digit */
+        id.text[15 + i] = digits[fraction >> (8 - 4 * i) & 15];
+    return id;
+}
+
 bool task_op_create(const struct task_patch *patch, const char *path, struct uuid id,
                     struct uuid owner_id, int64_t now_ms, struct task *task, struct err *err)
 {

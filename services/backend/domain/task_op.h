@@ -21,6 +21,10 @@ extern const char *const task_op_words[]; /* "create", …, NULL */
 /** Return the type of the event that tells of the change: EVENT_TASK_CREATED. */
 const char *task_op_event(enum task_op op);
 
+/** Return a new id, of version 7, whose order is that of creation within a millisecond too: the
+ *  microseconds take the place of 12 of the random bits (RFC 9562 §6.2, method 3). */
+struct uuid task_id_new(int64_t now_us);
+
 /** Return the new task of a checked `patch` (texts are shared), version 1, in `*task`. Fail as
  *  task_patch_merge does. */
 MUST_CHECK bool task_op_create(const struct task_patch *patch, const char *path, struct uuid id,

@@ -237,15 +237,16 @@ static void on_saved(void *arg, const struct err *err)
 bool task_apply_start(struct task_apply *apply, struct err *err)
 {
     const struct task_job *job = &apply->job;
+    const int64_t now_us = clock_now_us();
 
-    apply->now_ms = clock_now_ms();
+    apply->now_ms = now_us / 1000;
     apply->n_tries = 0;
     if (job->op != TASK_CREATE) {
         load_task(apply);
         return true;
     }
-    if (!task_op_create(job->patch, job->path, uuid_new(apply->now_ms), job->owner_id,
-                        apply->now_ms, &apply->task, err))
+    if (!task_op_create(job->patch, job->path, task_id_new(now_us), job->owner_id, apply->now_ms,
+                        &apply->task, err))
         return false;
     add_task(apply);
     return true;

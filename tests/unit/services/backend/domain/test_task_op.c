@@ -128,6 +128,21 @@ static void test_a_new_task_is_open_with_version_1(void **state)
     assert_int_equal(task.deleted_at, 0);
 }
 
+static void test_ids_are_in_the_order_of_creation_to_the_microsecond(void **state)
+{
+    struct uuid before = task_id_new(INT64_C(1795254360000000));
+
+    (void)state;
+    for (int i = 1; i < 5000; i++) {
+        struct uuid next = task_id_new(INT64_C(1795254360000000) + i);
+
+        assert_true(uuid_is_valid(next.text));
+        assert_int_equal(next.text[14], '7');
+        assert_true(strcmp(before.text, next.text) < 0);
+        before = next;
+    }
+}
+
 static void test_each_operation_has_the_event_of_its_name(void **state)
 {
     (void)state;
@@ -147,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_completing_notes_when_and_reopening_forgets_it),
         cmocka_unit_test(test_an_update_to_what_is_there_changes_nothing),
         cmocka_unit_test(test_a_new_task_is_open_with_version_1),
+        cmocka_unit_test(test_ids_are_in_the_order_of_creation_to_the_microsecond),
         cmocka_unit_test(test_each_operation_has_the_event_of_its_name),
     };
 
