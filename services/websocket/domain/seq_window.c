@@ -19,7 +19,7 @@ void seq_window_raise(struct seq_window *window, int64_t seq)
     if (seq - window->newest >= SEQ_WINDOW) {
         memset(window->seen, 0, sizeof(window->seen));
     } else {
-        for (int64_t passed = window->newest + 1; passed <= seq; passed++)
+        for (int64_t passed = seq; passed > window->newest; passed--)
             *word_of(window, passed) &= ~bit_of(passed);
     }
     window->newest = seq;
