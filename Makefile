@@ -28,7 +28,7 @@ FUZZ_C := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
 BENCH_C := $(sort $(wildcard tests/bench/*.c))
 
 # ---------------------------------------------------------------------------- flags
-PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libical libcrypto
+PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libcrypto
 PACKAGES_FOUND := $(shell for p in $(PACKAGES); do pkg-config --exists $$p 2>/dev/null && echo $$p; done)
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem %,$(if $(PACKAGES_FOUND),$(shell pkg-config --cflags $(PACKAGES_FOUND))))
 PACKAGE_LIBS := $(if $(PACKAGES_FOUND),$(shell pkg-config --libs $(PACKAGES_FOUND))) -lwslay -lpthread -lm
