@@ -308,7 +308,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(status)
         if status != 204:
-            self.send_header("content-type", "application/json")
+            is_problem = status >= 400 and b'"type": "about:blank"' in body  # a peer's own, passed on
+            self.send_header("content-type", "application/problem+json" if is_problem else "application/json")
             self.send_header("content-length", str(len(body)))
         self.end_headers()
         if status != 204:
