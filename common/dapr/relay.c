@@ -15,8 +15,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
-#include "common/base/uuid.h"
 #include "common/dapr/publish.h"
+#include "common/dapr/relay_owners.h"
 #include "common/net/loop.h"
 #include "common/pg/outbox.h"
 #include "common/pg/pg.h"
@@ -24,10 +24,7 @@
 enum {
     ROUNDS_MAX = 2,
     TOPICS_MAX = 16,
-    HELD_MAX = 64,
     DB_LIMIT_MS = 5000,
-    WAIT_MIN_MS = 100,
-    WAIT_MAX_MS = 2000,
 };
 
 enum relay_state { RELAY_RUNNING, RELAY_DRAINING, RELAY_ENDED };
@@ -45,19 +42,12 @@ struct bulk {
 struct round {
     struct relay *relay; /* NULL: freed */
     struct arena arena;
-    struct outbox_row *rows;
+    struct outbox_row *rows; /* texts other than owner_id are gone once the bulks are sent */
     size_t n_rows;
     bool *has_failed; /* per row */
     struct bulk bulks[TOPICS_MAX];
     size_t n_bulks, n_running;
     bool is_lost; /* a bulk failed as a whole */
-};
-
-/** An owner with a failed entry, left out until `until_ms`. */
-struct held {
-    struct uuid owner_id;
-    int64_t until_ms;
-    int n_failures;
 };
 
 struct relay {
@@ -66,7 +56,7 @@ struct relay {
     enum relay_state state;
     struct loop_timer *timer; /* the next look at the outbox */
     struct round *rounds[ROUNDS_MAX];
-    struct held held[HELD_MAX];
+    struct held_owners held;
     char *source;
     int n_failures; /* rounds in a row that the sidecar did not take */
     int n_deleting;
@@ -83,22 +73,10 @@ static dapr_bulk_done_fn on_bulk_published;
 
 /* -------------------------------------------------------------------------- looking */
 
-/* 100 ms, doubled by every failure up to 2 s; half of it by chance of the clock. */
-static int64_t backoff_ms(int n_failures)
-{
-    int64_t wait_ms = WAIT_MIN_MS;
-
-    for (int i = 1; i < n_failures && wait_ms < WAIT_MAX_MS; i++)
-        wait_ms *= 2;
-    if (wait_ms > WAIT_MAX_MS)
-        wait_ms = WAIT_MAX_MS;
-    return wait_ms / 2 + clock_monotonic_us() % (wait_ms / 2 + 1);
-}
-
 static void look_later(struct relay *relay)
 {
-    loop_timer_start(relay->timer,
-                     relay->n_failures > 0 ? backoff_ms(relay->n_failures) : relay->config.poll_ms);
+    loop_timer_start(relay->timer, relay->n_failures > 0 ? relay_backoff_ms(relay->n_failures)
+                                                         : relay->config.poll_ms);
 }
 
 static int count_rounds(const struct relay *relay)
@@ -113,9 +91,8 @@ static int count_rounds(const struct relay *relay)
 /* The owners that a claim leaves out. */
 static void add_owners(struct pg_params *params, const struct relay *relay)
 {
-    size_t n_max = HELD_MAX, n_owners = 0;
+    size_t n_max = HELD_OWNERS_MAX, n_owners = 0;
     const char **owners;
-    int64_t now_ms = clock_monotonic_ms();
 
     for (int i = 0; i < ROUNDS_MAX; i++)
         n_max += relay->rounds[i] != NULL ? relay->rounds[i]->n_rows : 0;
@@ -123,9 +100,7 @@ static void add_owners(struct pg_params *params, const struct relay *relay)
     for (int i = 0; i < ROUNDS_MAX; i++)
         for (size_t r = 0; relay->rounds[i] != NULL && r < relay->rounds[i]->n_rows; r++)
             owners[n_owners++] = relay->rounds[i]->rows[r].owner_id;
-    for (int i = 0; i < HELD_MAX; i++)
-        if (relay->held[i].until_ms > now_ms)
-            owners[n_owners++] = relay->held[i].owner_id.text;
+    n_owners += held_owners_list(&relay->held, owners + n_owners);
     pg_add_texts(params, owners, n_owners);
 }
 
@@ -208,7 +183,7 @@ static struct bulk *bulk_of(struct round *round, const char *topic)
     bulk = &round->bulks[round->n_bulks++];
     *bulk = (struct bulk){
         .round = round,
-        .topic = topic,
+        .topic = arena_copy_text(&round->arena, topic),
         .events = arena_new_array(&round->arena, round->n_rows, sizeof(*bulk->events)),
         .rows = arena_new_array(&round->arena, round->n_rows, sizeof(*bulk->rows)),
     };
@@ -218,9 +193,10 @@ static struct bulk *bulk_of(struct round *round, const char *topic)
 static void fill_bulks(struct round *round)
 {
     for (size_t i = 0; i < round->n_rows; i++) {
-        const struct outbox_row *row = &round->rows[i];
+        struct outbox_row *row = &round->rows[i];
         struct bulk *bulk = bulk_of(round, row->topic);
 
+        row->owner_id = arena_copy_text(&round->arena, row->owner_id);
         bulk->rows[bulk->n_events] = i;
         bulk->events[bulk->n_events++] = (struct event){
             .id = row->id,
@@ -287,56 +263,27 @@ static void on_claimed(void *arg, const struct pg_rows *rows, const struct err *
 
 /* -------------------------------------------------------------------------- outcomes */
 
-/* Whether an earlier row of this row's owner failed: then this one goes again behind it, whatever
- * became of it. */
-static bool is_held_back(const struct round *round, size_t row)
-{
-    for (size_t i = 0; i < row; i++)
-        if (round->has_failed[i] && strcmp(round->rows[i].owner_id, round->rows[row].owner_id) == 0)
-            return true;
-    return false;
-}
-
-/* Leave the owner out for a while; false when there is no room to remember him. */
-static bool hold_owner(struct relay *relay, const char *owner_id)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    struct held *held = NULL;
-
-    for (int i = 0; i < HELD_MAX; i++) {
-        struct held *h = &relay->held[i];
-
-        if (strcmp(h->owner_id.text, owner_id) == 0) {
-            held = h;
-            break;
-        }
-        if (h->until_ms + WAIT_MAX_MS <= now_ms && held == NULL)
-            held = h; /* forgotten for long: its place is free */
-    }
-    if (held == NULL)
-        return false;
-    if (strcmp(held->owner_id.text, owner_id) != 0)
-        *held = (struct held){0};
-    uuid_read(owner_id, &held->owner_id);
-    held->until_ms = now_ms + backoff_ms(++held->n_failures);
-    return true;
-}
-
+/* Collect what is to be deleted: what was acknowledged, but for an owner's rows behind a failed one.
+ * These go again behind it, whatever became of them. */
 static size_t judge_round(struct round *round, const char **positions)
 {
     struct relay *relay = round->relay;
+    struct owner_set failed;
     size_t n_published = 0;
-    bool has_any_failed = memchr(round->has_failed, true, round->n_rows) != NULL;
 
+    owner_set_init(&failed, &round->arena, round->n_rows);
     for (size_t i = 0; i < round->n_rows; i++) {
         const struct outbox_row *row = &round->rows[i];
 
-        if (has_any_failed && is_held_back(round, i))
+        if (owner_set_has(&failed, row->owner_id))
             continue;
-        if (!round->has_failed[i])
+        if (!round->has_failed[i]) {
             positions[n_published++] =
                 arena_format(&round->arena, "%lld", (long long)row->position);
-        else if (!round->is_lost && !hold_owner(relay, row->owner_id))
+            continue;
+        }
+        owner_set_add(&failed, row->owner_id);
+        if (!round->is_lost && !held_owners_add(&relay->held, row->owner_id))
             round->is_lost = true;
     }
     metrics_add(relay->published, (double)n_published);

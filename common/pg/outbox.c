@@ -50,15 +50,15 @@ struct outbox_row *outbox_read_rows(const struct pg_rows *rows, struct arena *ar
             continue;
         read[(*n_rows)++] = (struct outbox_row){
             .position = pg_int(rows, i, 1),
-            .id = pg_copy_text(rows, i, 2, arena),
-            .topic = pg_copy_text(rows, i, 3, arena),
-            .type = pg_copy_text(rows, i, 4, arena),
-            .subject = pg_copy_text(rows, i, 5, arena),
-            .owner_id = pg_copy_text(rows, i, 6, arena),
+            .id = pg_text(rows, i, 2),
+            .topic = pg_text(rows, i, 3),
+            .type = pg_text(rows, i, 4),
+            .subject = pg_text(rows, i, 5),
+            .owner_id = pg_text(rows, i, 6),
             .seq = pg_int(rows, i, 7),
             .occurred_at = pg_time(rows, i, 8),
-            .traceparent = pg_copy_text(rows, i, 9, arena),
-            .data = pg_copy_text(rows, i, 10, arena),
+            .traceparent = pg_text(rows, i, 9),
+            .data = pg_text(rows, i, 10),
         };
     }
     return read;

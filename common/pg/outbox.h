@@ -36,7 +36,8 @@ extern const struct pg_statement OUTBOX_INSERT; /* one row of its own, for dead 
 /** Return whether the claim's connection holds the lock; without it there are no rows. */
 bool outbox_is_leader(const struct pg_rows *rows);
 
-/** Read the rows of OUTBOX_CLAIM into the arena. */
+/** Read the rows of OUTBOX_CLAIM into the arena; texts are borrowed from `rows`, so that what is only
+ *  passed on is not copied. */
 struct outbox_row *outbox_read_rows(const struct pg_rows *rows, struct arena *arena,
                                     size_t *n_rows);
 

@@ -72,7 +72,7 @@ extern const char *const service_log_levels[];
                    "how often secrets are read again, ms"),                                        \
         CONFIG_INT(type, member.relay_poll_ms, "RELAY_POLL_MS", "500", 10, 60000,                  \
                    "how often the outbox is looked at, ms"),                                       \
-        CONFIG_INT(type, member.relay_bulk_max, "RELAY_BULK_MAX", "500", 1, 5000,                  \
+        CONFIG_INT(type, member.relay_bulk_max, "RELAY_BULK_MAX", "200", 1, 5000,                  \
                    "events published at once"),                                                    \
         CONFIG_INT(type, member.http.connections_max, "HTTP_CONNECTIONS_MAX", "1024", 1, 100000,   \
                    "connections per port"),                                                        \

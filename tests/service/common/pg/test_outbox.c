@@ -84,6 +84,19 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* The texts are the result's. */
+static void keep_texts(struct fixture *f)
+{
+    for (size_t i = 0; i < f->n_rows; i++) {
+        struct outbox_row *row = &f->rows[i];
+        const char **texts[] = {&row->id,       &row->topic,       &row->type, &row->subject,
+                                &row->owner_id, &row->traceparent, &row->data};
+
+        for (size_t j = 0; j < sizeof(texts) / sizeof(*texts); j++)
+            *texts[j] = arena_copy_text(&f->arena, *texts[j]);
+    }
+}
+
 static void on_done(void *arg, const struct pg_rows *rows, const struct err *err)
 {
     struct fixture *f = arg;
@@ -97,6 +110,7 @@ static void on_done(void *arg, const struct pg_rows *rows, const struct err *err
     if (pg_n_rows(rows) > 0) {
         f->is_leader = outbox_is_leader(rows);
         f->rows = outbox_read_rows(rows, &f->arena, &f->n_rows);
+        keep_texts(f);
     }
 }
 
