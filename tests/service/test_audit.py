@@ -23,7 +23,7 @@ from support.audit import (
     verify,
 )
 from support.postgres import Database
-from support.service import Service
+from support.service import Service, migrate
 from support.waiting import wait_for
 
 
@@ -353,6 +353,7 @@ def test_history_is_not_on_the_public_port(service: Service) -> None:
         "TRUNCATE entry",
         "DELETE FROM chain_head",
         "UPDATE payload_key SET key = key",
+        "UPDATE payload_key SET owner_id = owner_id",
         "DELETE FROM inbox",
         "DELETE FROM dead_letter",
         "ALTER TABLE entry DISABLE TRIGGER ALL",
@@ -385,6 +386,16 @@ def test_other_services_may_not_read(service: Service, database: Database) -> No
 
 
 # ---- life
+
+
+def test_the_schema_goes_down_and_up_again(cluster) -> None:
+    database = cluster.new_database()
+    for argv in (["up"], ["down", "0"], ["up"], ["status"]):
+        done = migrate("audit", database, *argv)
+        assert done.returncode == 0, done.stdout + done.stderr
+    tables = database.execute("audit", "SELECT tablename FROM pg_tables WHERE schemaname = 'audit'")
+    assert {"entry", "chain_head", "payload_key", "dead_letter"} <= {name for (name,) in tables}
+    database.drop()
 
 
 def test_a_rotated_login_is_used_without_a_lost_event(service_maker, database: Database) -> None:

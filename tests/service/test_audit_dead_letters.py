@@ -107,6 +107,13 @@ def test_a_malformed_letter_is_kept_as_one_about_itself(service: Service) -> Non
     assert service.sidecar.events("dead-letters") == []
 
 
+def test_a_letter_cannot_write_lines_of_its_own(service: Service) -> None:
+    letter, _ = keep(service, "back\nend", reason="one\n01900000-0000-7000-8000-000000000000  two")
+    line = rows(service)[letter["id"]]
+    assert "back end" in line and line.endswith("one 01900000-0000-7000-8000-000000000000  two")
+    assert "consumer  back end\n" in cli(service, "show", letter["id"])
+
+
 def test_letters_are_counted_by_consumer(service: Service) -> None:
     import httpx
 

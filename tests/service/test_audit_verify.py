@@ -418,7 +418,8 @@ def test_a_head_is_exported_again_only_when_it_moved(exporter: Service, owner: s
     again = new_id()
     append_chain(exporter, again, 1)
     wait_exported(heads, again, 1)
-    assert [line["number"] for line in read_lines(heads) if line["owner_id"] == owner] == [N, N + 1]
+    numbers = [line["number"] for line in read_lines(heads) if line["owner_id"] == owner]
+    assert numbers[-2:] == [N, N + 1] and numbers == sorted(set(numbers))
 
 
 def test_exported_heads_are_on_the_chain(exporter: Service, owner: str, tmp_path) -> None:
@@ -439,7 +440,7 @@ def test_a_tail_cut_with_its_head_is_found_by_the_export(exporter, owner, databa
         )
     assert verify(exporter)[0] == 0  # by itself the database shows nothing
     status, lines = check_heads(exporter, tmp_path / "heads")
-    assert status == 1 and places(lines, owner) == [N], lines
+    assert status == 1 and N in places(lines, owner) and min(places(lines, owner)) > 4, lines
     assert any("the chain now ends at 4" in line for line in lines)
 
 
@@ -450,7 +451,7 @@ def test_a_chain_deleted_with_its_head_is_found_by_the_export(exporter, owner, d
             db.execute(f"DELETE FROM {table} WHERE owner_id = %s", [owner])
     assert verify(exporter)[0] == 0
     status, lines = check_heads(exporter, tmp_path / "heads")
-    assert status == 1 and places(lines, owner) == [N], lines
+    assert status == 1 and N in places(lines, owner), lines
 
 
 def test_a_chain_written_anew_is_found_by_the_export(exporter, owner, database, tmp_path) -> None:
@@ -469,7 +470,7 @@ def test_a_chain_written_anew_is_found_by_the_export(exporter, owner, database, 
         db.execute("UPDATE chain_head SET hash = %s WHERE owner_id = %s", [previous, owner])
     assert verify(exporter)[0] == 0
     status, lines = check_heads(exporter, tmp_path / "heads")
-    assert status == 1 and places(lines, owner) == [N], lines
+    assert status == 1 and N in places(lines, owner), lines
 
 
 def test_a_forged_head_line_is_found(exporter: Service, owner: str, tmp_path) -> None:
@@ -483,7 +484,7 @@ def test_a_forged_head_line_is_found(exporter: Service, owner: str, tmp_path) ->
 def test_another_key_signs_nothing(exporter: Service, owner: str, tmp_path) -> None:
     wait_exported(tmp_path / "heads", owner, N)
     status, lines = check_heads(exporter, tmp_path / "heads", key=base64.b64encode(bytes(range(32))).decode())
-    assert status == 1 and places(lines, owner) == [N]
+    assert status == 1 and N in places(lines, owner)
 
 
 def test_heads_of_a_rotated_key_are_checked_with_both(exporter: Service, owner: str, tmp_path) -> None:
@@ -578,6 +579,8 @@ def test_what_cannot_be_reached_is_no_verdict(service: Service) -> None:
     done = run_binary("audit", "verify", env={"DATABASE_URL": "postgresql://127.0.0.1:1/x", "DB_LIMIT_MS": "300"})
     assert done.returncode == 2 and "not finished" in done.stderr and done.stdout == ""
     service.sidecar.fail("GET", "/v1.0/secrets", 500)
-    done = run(service, "public-key")
-    service.sidecar.clear_failures()
+    try:
+        done = run(service, "public-key")
+    finally:
+        service.sidecar.clear_failures()
     assert done.returncode == 2 and "did not give the secret" in done.stderr

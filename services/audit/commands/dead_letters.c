@@ -82,15 +82,27 @@ static const char *or_dash(const char *text)
     return text != NULL && text[0] != '\0' ? text : "-";
 }
 
+/** Print what others wrote on one line, whatever is in it; pad it to `width`. */
+static void print_text(const char *text, int width)
+{
+    int n = 0;
+
+    for (const char *c = or_dash(text); *c != '\0'; c++, n++)
+        putchar((unsigned char)*c < ' ' ? ' ' : *c);
+    if (width > 0)
+        printf("%*s", width > n ? width - n + 2 : 2, "");
+}
+
 static void print_line(const struct kept_letter *letter)
 {
     char at[CLOCK_TEXT_MAX];
 
     clock_write(letter->received_at, at);
-    printf("%s  %s  %-10s  %-14s  %-13s  %-26s  ", letter->id.text, at, state_of(letter),
-           letter->consumer, or_dash(letter->topic), or_dash(letter->type));
-    for (const char *c = letter->reason != NULL ? letter->reason : "(erased)"; *c != '\0'; c++)
-        putchar(*c == '\n' || *c == '\t' ? ' ' : *c);
+    printf("%s  %s  %-10s  ", letter->id.text, at, state_of(letter));
+    print_text(letter->consumer, 14);
+    print_text(letter->topic, 13);
+    print_text(letter->type, 26);
+    print_text(letter->reason, 0);
     putchar('\n');
 }
 
@@ -177,11 +189,17 @@ static enum flow_next print_letter(struct flow *flow)
     clock_write(letter->received_at, received);
     if (letter->replayed_at != 0)
         clock_write(letter->replayed_at, replayed);
-    printf("id        %s\nowner     %s\nconsumer  %s\ntopic     %s\ntype      %s\nevent id  %s\n"
-           "received  %s (%" PRId64 " times)\nreplayed  %s (%" PRId64 " times)\nreason    %s\n",
-           letter->id.text, letter->owner_id.text, letter->consumer, or_dash(letter->topic),
-           or_dash(letter->type), or_dash(letter->event_id.text), received, letter->arrivals,
-           replayed, letter->replays, letter->reason != NULL ? letter->reason : "(erased)");
+    printf("id        %s\nowner     %s\nconsumer  ", letter->id.text, letter->owner_id.text);
+    print_text(letter->consumer, 0);
+    printf("\ntopic     ");
+    print_text(letter->topic, 0);
+    printf("\ntype      ");
+    print_text(letter->type, 0);
+    printf("\nevent id  %s\nreceived  %s (%" PRId64 " times)\nreplayed  %s (%" PRId64
+           " times)\nreason    ",
+           or_dash(letter->event_id.text), received, letter->arrivals, replayed, letter->replays);
+    print_text(letter->reason, 0);
+    putchar('\n');
     if (letter->event_b64 != NULL)
         printf("original, not JSON, in base64:\n%s\n", letter->event_b64);
     else if (letter->event != NULL)

@@ -162,7 +162,7 @@ static void count_and_finish(struct flow *flow)
     const char *consumer = "other";
     char labels[80];
 
-    if (keep->append.append.is_new) {
+    if (!err_is_set(&flow->err)) { /* one that comes again counts again: its consumer failed */
         for (size_t i = 0; i < N_CONSUMERS; i++)
             if (strcmp(consumers[i], keep->letter.consumer) == 0)
                 consumer = consumers[i];

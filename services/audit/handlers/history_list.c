@@ -17,10 +17,6 @@
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200, CURSOR_DIGITS_MAX = 18 };
 
-/* A page that is full takes no further entry, so that with its last it stays below 1 MiB, which is
- * what backend takes from its sidecar. */
-enum { PAGE_FULL_BYTES = 768 * 1024 };
-
 static const char CALLER_HEADER[] = "dapr-caller-app-id";
 static const char CALLER[] = "backend";
 
@@ -158,18 +154,17 @@ static void write_page(struct history_list *list, struct buf *body)
 {
     const struct history_page *page = &list->page;
     struct json_out out;
-    size_t n_written = 0;
 
     json_out_init(&out, body);
     json_open_object(&out, NULL);
     json_open_array(&out, "entries");
-    for (; n_written < page->n_entries && body->n_bytes < PAGE_FULL_BYTES; n_written++)
-        write_entry(list, &page->entries[n_written], &out);
+    for (size_t i = 0; i < page->n_entries; i++)
+        write_entry(list, &page->entries[i], &out);
     json_close_array(&out);
     json_text(&out, "next_cursor",
-              (page->has_more || n_written < page->n_entries) && n_written > 0
+              page->has_more && page->n_entries > 0
                   ? arena_format(&list->flow.arena, "%lld",
-                                 (long long)page->entries[n_written - 1].number)
+                                 (long long)page->entries[page->n_entries - 1].number)
                   : NULL);
     json_close_object(&out);
 }

@@ -1,27 +1,27 @@
 #include "services/audit/store/chain_store.h"
 
-#include <sodium.h>
-#include <string.h>
+#include "services/audit/store/entry_row.h"
 
 struct open_call {
+    struct pg_pool *pool;
+    struct arena *arena;
     struct chain *chain;
+    bool is_again;
     chain_done_fn *done;
     void *arg;
 };
 
-/* A key is made with the head and never again: so a late event cannot bring one back. Where two make
- * the same head at once, the second waits, and DO UPDATE gives it what the first made. */
+/* A key is made with the head and never again: so a late event cannot bring one back. No row: another
+ * one was making the same head, and its end was waited for. */
 const struct pg_statement CHAIN_OPEN = {
     "chain_open",
     "WITH made AS ("
-    " INSERT INTO chain_head AS h (owner_id)"
+    " INSERT INTO chain_head (owner_id)"
     " SELECT $1::uuid WHERE NOT EXISTS (SELECT FROM chain_head WHERE owner_id = $1::uuid)"
-    " ON CONFLICT (owner_id) DO UPDATE SET owner_id = h.owner_id RETURNING h.owner_id, h.erased_at),"
+    " ON CONFLICT DO NOTHING RETURNING owner_id),"
     "keyed AS ("
-    " INSERT INTO payload_key AS k (owner_id, key)"
-    " SELECT owner_id, $2::bytea FROM made WHERE erased_at IS NULL"
-    " ON CONFLICT (owner_id) DO UPDATE SET owner_id = k.owner_id RETURNING k.key)"
-    " SELECT made.erased_at IS NOT NULL, keyed.key FROM made LEFT JOIN keyed ON true"
+    " INSERT INTO payload_key (owner_id, key) SELECT owner_id, $2::bytea FROM made RETURNING key)"
+    " SELECT false, key FROM keyed"
     " UNION ALL"
     " SELECT h.erased_at IS NOT NULL, k.key FROM chain_head h LEFT JOIN payload_key k USING (owner_id)"
     " WHERE h.owner_id = $1::uuid",
@@ -29,27 +29,24 @@ const struct pg_statement CHAIN_OPEN = {
 
 static bool read_chain(const struct pg_rows *rows, struct chain *chain, struct err *err)
 {
-    size_t n_bytes = 0;
-    struct arena arena;
-    unsigned char *key;
-    bool ok;
-
     if (pg_n_rows(rows) == 0)
         return err_set(err, ERR_UNAVAILABLE, "the owner's head was being made: try again");
     chain->is_erased = pg_bool(rows, 0, 0);
-    if (chain->is_erased)
-        return true;
-    arena_init(&arena);
-    key = pg_bytes(rows, 0, 1, &arena, &n_bytes);
-    ok = n_bytes == sizeof(chain->key);
-    if (ok)
-        memcpy(chain->key, key, sizeof(chain->key));
-    else
-        err_set(err, ERR_UNAVAILABLE, "payload_key: there is no key of %s, nor was it erased",
-                chain->owner_id.text);
-    sodium_memzero(key, n_bytes);
-    arena_clear(&arena);
-    return ok;
+    return chain->is_erased || entry_row_read_bytes(rows, 0, 1, chain->key, sizeof(chain->key)) ||
+           err_set(err, ERR_UNAVAILABLE, "payload_key: there is no key of %s, nor was it erased",
+                   chain->owner_id.text);
+}
+
+static pg_done_fn on_opened;
+
+static void open_chain(struct open_call *call)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, call->arena);
+    pg_add_text(&params, call->chain->owner_id.text);
+    pg_add_bytes(&params, call->chain->key, sizeof(call->chain->key));
+    pg_query(call->pool, &CHAIN_OPEN, &params, on_opened, call);
 }
 
 static void on_opened(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -57,6 +54,11 @@ static void on_opened(void *arg, const struct pg_rows *rows, const struct err *e
     struct open_call *call = arg;
     struct err own = {0};
 
+    if (err == NULL && pg_n_rows(rows) == 0 && !call->is_again) {
+        call->is_again = true;
+        open_chain(call);
+        return;
+    }
     if (err == NULL && !read_chain(rows, call->chain, &own))
         err = &own;
     call->done(call->arg, err);
@@ -66,13 +68,10 @@ void chain_store_open(struct pg_pool *pool, struct arena *arena, struct chain *c
                       chain_done_fn *done, void *arg)
 {
     struct open_call *call = ARENA_NEW(arena, struct open_call);
-    struct pg_params params;
 
-    *call = (struct open_call){chain, done, arg};
-    pg_params_init(&params, arena);
-    pg_add_text(&params, chain->owner_id.text);
-    pg_add_bytes(&params, chain->key, sizeof(chain->key));
-    pg_query(pool, &CHAIN_OPEN, &params, on_opened, call);
+    *call =
+        (struct open_call){.pool = pool, .arena = arena, .chain = chain, .done = done, .arg = arg};
+    open_chain(call);
 }
 
 struct append_call {

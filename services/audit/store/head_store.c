@@ -5,7 +5,7 @@
 #include "common/base/mem.h"
 #include "services/audit/store/entry_row.h"
 
-enum { WINDOW_HEADS = 2000 };
+enum { WINDOW_HEADS = 250 /* signing them must not hold up the loop */ };
 
 #define NIL_UUID "00000000-0000-0000-0000-000000000000"
 

@@ -3,7 +3,7 @@
 #include "common/events/event_types.h"
 #include "services/audit/store/entry_row.h"
 
-enum { PAGE_BYTES_MAX = 1024 * 1024 };
+enum { PAGE_BYTES_MAX = 256 * 1024 };
 
 struct list_call {
     const struct history_query *query;

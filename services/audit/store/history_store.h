@@ -22,7 +22,7 @@ struct history_page {
 };
 
 /** Read one page: what happened to the owner's tasks and account, without dead letters. A page also
- *  ends after about 1 MiB of payload. All borrowed until `done`, which runs once. */
+ *  ends after about 256 KiB of payload. All borrowed until `done`, which runs once. */
 void history_store_list(struct pg_pool *pool, struct arena *arena,
                         const struct history_query *query, struct history_page *page,
                         chain_done_fn *done, void *arg);
