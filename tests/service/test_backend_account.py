@@ -290,12 +290,12 @@ def test_export_refuses_a_cursor_of_its_own_making(service, cursor):
 
 
 def test_memory_goes_back_after_passwords(service):
-    """Each hash takes 19 MiB; none of it stays."""
+    """Each hash takes 19 MiB; none of it stays. A sanitizer keeps freed memory of other kinds for a while."""
+    limit = (64 if "asan" in service.mapped_files() else 8) * 2**20
     before = service.resident_bytes()
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert all(a.status_code == 201 for a in pool.map(lambda _: register(service), range(32)))
-    grown = wait_for("the memory to go back", lambda: 8 * 2**20 - (service.resident_bytes() - before) > 0)
-    assert grown
+    wait_for("the memory to go back", lambda: service.resident_bytes() - before < limit)
 
 
 def test_logs_hold_no_secret(service):

@@ -172,6 +172,11 @@ class Service:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
+    def mapped_files(self) -> str:
+        """What it has loaded: "asan" is in it when it was built with the sanitizer."""
+        assert self.process is not None
+        return pathlib.Path(f"/proc/{self.process.pid}/maps").read_text()
+
     def kill(self) -> None:
         """kill -9."""
         assert self.process is not None
