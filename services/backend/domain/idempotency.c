@@ -17,8 +17,8 @@ static bool check_key(const char *key, struct err *err)
     return true;
 }
 
-bool idempotency_init(struct idempotency *idempotency, const char *key, const char *method,
-                      const char *target, const char *body, size_t n_bytes, struct err *err)
+bool idempotency_init(struct idempotency *idempotency, const char *key, const char *target,
+                      const char *body, size_t n_bytes, struct err *err)
 {
     crypto_generichash_state state;
 
@@ -27,9 +27,8 @@ bool idempotency_init(struct idempotency *idempotency, const char *key, const ch
         return true;
     if (!check_key(key, err))
         return false;
-    /* the NULs keep the parts apart: no method and no path holds one */
+    /* the NUL keeps the parts apart: no target holds one */
     crypto_generichash_init(&state, NULL, 0, IDEMPOTENCY_HASH_SIZE);
-    crypto_generichash_update(&state, (const unsigned char *)method, strlen(method) + 1);
     crypto_generichash_update(&state, (const unsigned char *)target, strlen(target) + 1);
     crypto_generichash_update(&state, (const unsigned char *)body, n_bytes);
     crypto_generichash_final(&state, idempotency->hash, IDEMPOTENCY_HASH_SIZE);

@@ -27,12 +27,12 @@ struct idempotency_reply {
     const char *body;    /* NULL: empty */
 };
 
-/** Take note of the key (NULL: none; borrowed) and the request it came with. `target` is the path
- *  with the query that matters. Fail with a field entry for "Idempotency-Key" unless it is 1 to 255
+/** Take note of the key (NULL: none; borrowed) and the request it came with. `target` says what is
+ *  asked of what: method and path, or the like. Fail with a field entry for "Idempotency-Key" unless it is 1 to 255
  *  printable ASCII characters. */
 MUST_CHECK bool idempotency_init(struct idempotency *idempotency, const char *key,
-                                 const char *method, const char *target, const char *body,
-                                 size_t n_bytes, struct err *err);
+                                 const char *target, const char *body, size_t n_bytes,
+                                 struct err *err);
 
 /** Fail with ERR_KEY_REUSED when `reply` answered another request. */
 MUST_CHECK bool idempotency_check_reply(const struct idempotency *idempotency,

@@ -39,11 +39,11 @@ static bool has(const struct task_patch *patch, int field)
 }
 
 /* Say what is wrong with a field, its path before its name. */
-#define add_field(err, path, field, ...)                                                           \
-    add_field_at((err), (path), new_fields[field].name, __VA_ARGS__)
+#define add_field(err, patch, field, ...)                                                          \
+    add_field_at((err), (patch), new_fields[field].name, __VA_ARGS__)
 
-static bool PRINTF_LIKE(4, 5)
-    add_field_at(struct err *err, const char *path, const char *name, const char *format, ...)
+static bool PRINTF_LIKE(4, 5) add_field_at(struct err *err, const struct task_patch *patch,
+                                           const char *name, const char *format, ...)
 {
     char full[ERR_FIELD_MAX];
     char text[ERR_TEXT_MAX];
@@ -52,17 +52,19 @@ static bool PRINTF_LIKE(4, 5)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    snprintf(full, sizeof full, "%s%s", path == NULL ? "" : path, name);
+    snprintf(full, sizeof full, "%s%s", patch->path == NULL ? "" : patch->path, name);
     return err_add_field(err, full, "%s", text);
 }
 
-static bool check_title(struct task *task, const char *path, struct arena *arena, struct err *err)
+static bool check_title(struct task_patch *patch, struct arena *arena, struct err *err)
 {
+    struct task *task = &patch->task;
+
     if (!task_text_is_one_line(task->title))
-        return add_field(err, path, FIELD_TITLE, "has a line end; it is one line");
+        return add_field(err, patch, FIELD_TITLE, "has a line end; it is one line");
     task->title = task_text_trim(task->title, arena);
     if (task->title[0] == '\0')
-        return add_field(err, path, FIELD_TITLE,
+        return add_field(err, patch, FIELD_TITLE,
                          "has nothing but white space; at least 1 character");
     return true;
 }
@@ -75,8 +77,9 @@ static bool has_tag(const struct json_texts *tags, const char *fold, struct aren
     return false;
 }
 
-static bool check_tags(struct task *task, const char *path, struct arena *arena, struct err *err)
+static bool check_tags(struct task_patch *patch, struct arena *arena, struct err *err)
 {
+    struct task *task = &patch->task;
     struct json_texts kept = {ARENA_NEW_ARRAY(arena, task->tags.n_items, const char *), 0};
     bool ok = true;
 
@@ -86,9 +89,10 @@ static bool check_tags(struct task *task, const char *path, struct arena *arena,
 
         snprintf(name, sizeof name, "tags[%zu]", i);
         if (!task_text_is_one_line(tag))
-            ok = add_field_at(err, path, name, "has a line end; it is one line");
+            ok = add_field_at(err, patch, name, "has a line end; it is one line");
         else if (tag[0] == '\0')
-            ok = add_field_at(err, path, name, "has nothing but white space; at least 1 character");
+            ok =
+                add_field_at(err, patch, name, "has nothing but white space; at least 1 character");
         else if (!has_tag(&kept, task_text_fold(tag, arena), arena))
             kept.items[kept.n_items++] = tag;
     }
@@ -96,27 +100,25 @@ static bool check_tags(struct task *task, const char *path, struct arena *arena,
     return ok;
 }
 
-bool task_patch_check(struct task_patch *patch, const char *path, struct arena *arena,
-                      struct err *err)
+bool task_patch_check(struct task_patch *patch, struct arena *arena, struct err *err)
 {
     struct task *task = &patch->task;
     bool ok = true;
 
     if (has(patch, FIELD_TITLE))
-        ok &= check_title(task, path, arena, err);
+        ok &= check_title(patch, arena, err);
     if (task->description == NULL)
         task->description = "";
     if (!has(patch, FIELD_PRIORITY) || task->priority < 0)
         task->priority = TASK_PRIORITY_NORMAL;
-    ok &= check_tags(task, path, arena, err);
+    ok &= check_tags(patch, arena, err);
     if (task->due_at != 0 && (task->due_at < DUE_AT_MIN || task->due_at >= DUE_AT_END))
-        ok &= add_field(err, path, FIELD_DUE_AT, "is outside the years %d to %d", TASK_YEAR_MIN,
+        ok &= add_field(err, patch, FIELD_DUE_AT, "is outside the years %d to %d", TASK_YEAR_MIN,
                         TASK_YEAR_MAX);
     return ok;
 }
 
-bool task_patch_merge(const struct task_patch *patch, const char *path, struct task *task,
-                      struct err *err)
+bool task_patch_merge(const struct task_patch *patch, struct task *task, struct err *err)
 {
     const struct task *from = &patch->task;
 
@@ -135,6 +137,6 @@ bool task_patch_merge(const struct task_patch *patch, const char *path, struct t
     else if (task->due_at == 0)
         task->time_zone = NULL;
     if (task->time_zone != NULL && task->due_at == 0)
-        return add_field(err, path, FIELD_TIME_ZONE, "needs a due_at");
+        return add_field(err, patch, FIELD_TIME_ZONE, "needs a due_at");
     return true;
 }

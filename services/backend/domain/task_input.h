@@ -13,6 +13,7 @@ enum { TASK_YEAR_MIN = 2000, TASK_YEAR_MAX = 2199 }; /* of due_at */
 struct task_patch {
     struct task task;
     uint64_t present;
+    const char *path; /* before the names of fields in errors: "operations[3].task."; NULL: none */
 };
 
 /* Both read into a zeroed struct task; without a path. */
@@ -21,14 +22,12 @@ extern const struct json_reading task_patch_reading;
 
 /** Hold the fields that are present against the rules and bring them into their normal form: title
  *  and tags trimmed, tags once whatever their case, null as the default. Texts of the arena. Fail
- *  with a field entry for each broken rule, `path` ("operations[3].task.", NULL: none) before its
- *  name. */
-MUST_CHECK bool task_patch_check(struct task_patch *patch, const char *path, struct arena *arena,
-                                 struct err *err);
+ *  with a field entry for each broken rule. */
+MUST_CHECK bool task_patch_check(struct task_patch *patch, struct arena *arena, struct err *err);
 
 /** Put the fields that are present into `task`; texts are shared. A due date that goes takes its
  *  time zone along. Fail with a field entry when a time zone is left without a due date. */
-MUST_CHECK bool task_patch_merge(const struct task_patch *patch, const char *path,
-                                 struct task *task, struct err *err);
+MUST_CHECK bool task_patch_merge(const struct task_patch *patch, struct task *task,
+                                 struct err *err);
 
 #endif

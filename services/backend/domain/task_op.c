@@ -41,8 +41,8 @@ struct uuid task_id_new(int64_t now_us)
     return id;
 }
 
-bool task_op_create(const struct task_patch *patch, const char *path, struct uuid id,
-                    struct uuid owner_id, int64_t now_ms, struct task *task, struct err *err)
+bool task_op_create(const struct task_patch *patch, struct uuid id, struct uuid owner_id,
+                    int64_t now_ms, struct task *task, struct err *err)
 {
     *task = (struct task){
         .id = id,
@@ -54,7 +54,7 @@ bool task_op_create(const struct task_patch *patch, const char *path, struct uui
         .created_at = now_ms,
         .updated_at = now_ms,
     };
-    return task_patch_merge(patch, path, task, err);
+    return task_patch_merge(patch, task, err);
 }
 
 static enum state state_of(const struct task *task)
@@ -117,8 +117,8 @@ static void change(enum task_op op, int64_t now_ms, struct task *task)
     }
 }
 
-bool task_op_apply(enum task_op op, const struct task_patch *patch, const char *path,
-                   int64_t now_ms, struct task *task, bool *has_changed, struct err *err)
+bool task_op_apply(enum task_op op, const struct task_patch *patch, int64_t now_ms,
+                   struct task *task, bool *has_changed, struct err *err)
 {
     enum state state = state_of(task);
     struct task next = *task;
@@ -130,7 +130,7 @@ bool task_op_apply(enum task_op op, const struct task_patch *patch, const char *
     if (ops[op].in[state] == SAME)
         return true;
     if (op == TASK_UPDATE) {
-        if (!task_patch_merge(patch, path, &next, err))
+        if (!task_patch_merge(patch, &next, err))
             return false;
         if (is_same(task, &next))
             return true;

@@ -27,16 +27,14 @@ struct uuid task_id_new(int64_t now_us);
 
 /** Return the new task of a checked `patch` (texts are shared), version 1, in `*task`. Fail as
  *  task_patch_merge does. */
-MUST_CHECK bool task_op_create(const struct task_patch *patch, const char *path, struct uuid id,
-                               struct uuid owner_id, int64_t now_ms, struct task *task,
-                               struct err *err);
+MUST_CHECK bool task_op_create(const struct task_patch *patch, struct uuid id, struct uuid owner_id,
+                               int64_t now_ms, struct task *task, struct err *err);
 
 /** Do `op`, which is not TASK_CREATE, to `*task` at `now_ms`: the next version, or nothing at all
  *  when it is as asked already (`*has_changed` says). `patch` is that of TASK_UPDATE, checked, else
  *  NULL. Fail with ERR_CONFLICT (slug "task_in_trash", "task_not_in_trash") when its state does
  *  not allow it, or as task_patch_merge does. */
-MUST_CHECK bool task_op_apply(enum task_op op, const struct task_patch *patch, const char *path,
-                              int64_t now_ms, struct task *task, bool *has_changed,
-                              struct err *err);
+MUST_CHECK bool task_op_apply(enum task_op op, const struct task_patch *patch, int64_t now_ms,
+                              struct task *task, bool *has_changed, struct err *err);
 
 #endif

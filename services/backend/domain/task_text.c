@@ -79,10 +79,17 @@ static char *put_character(uint32_t character, char *to)
 /* Source: Unicode, PropList.txt, White_Space. */
 static bool is_space(uint32_t character)
 {
-    return character == ' ' || (character >= 0x09 && character <= 0x0D) || character == 0x85 ||
-           character == 0xA0 || character == 0x1680 ||
-           (character >= 0x2000 && character <= 0x200A) || character == 0x2028 ||
-           character == 0x2029 || character == 0x202F || character == 0x205F || character == 0x3000;
+    static const struct {
+        uint32_t first, last;
+    } spaces[] = {
+        {0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},     {0x1680, 0x1680},
+        {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000},
+    };
+
+    for (size_t i = 0; i < sizeof spaces / sizeof spaces[0] && spaces[i].first <= character; i++)
+        if (character <= spaces[i].last)
+            return true;
+    return false;
 }
 
 char *task_text_trim(const char *text, struct arena *arena)

@@ -162,8 +162,7 @@ static bool change_task(struct task_apply *apply, bool *has_changed, struct err 
         return err_set_slug(err, ERR_STALE, "stale_version",
                             "the task has version %" PRId64 ", which is not the one in If-Match",
                             apply->task.version);
-    return task_op_apply(job->op, job->patch, job->path, apply->now_ms, &apply->task, has_changed,
-                         err);
+    return task_op_apply(job->op, job->patch, apply->now_ms, &apply->task, has_changed, err);
 }
 
 /* Nothing to do is a success too; with a key its reply is kept like any other. */
@@ -245,8 +244,8 @@ bool task_apply_start(struct task_apply *apply, struct err *err)
         load_task(apply);
         return true;
     }
-    if (!task_op_create(job->patch, job->path, task_id_new(now_us), job->owner_id, apply->now_ms,
-                        &apply->task, err))
+    if (!task_op_create(job->patch, task_id_new(now_us), job->owner_id, apply->now_ms, &apply->task,
+                        err))
         return false;
     add_task(apply);
     return true;

@@ -17,7 +17,6 @@ struct task_job {
     struct uuid owner_id;
     struct uuid id;                 /* not of TASK_CREATE */
     const struct task_patch *patch; /* of TASK_CREATE and TASK_UPDATE, checked; else NULL */
-    const char *path;               /* before the names of fields in errors; NULL: none */
     const char *if_match;           /* entity tags, well-formed; NULL: any version will do */
     struct idempotency key;         /* its `key` may be NULL */
     const char *traceparent;

@@ -82,8 +82,8 @@ static enum flow_next read_operations(struct flow *flow)
 
     if (!task_body_check_no_query(&batch->request, &flow->err) ||
         !request_read_json(&batch->request, &batch_reading, batch, NULL) ||
-        !idempotency_init(&batch->key, http_header(req, "Idempotency-Key"), "batch", http_path(req),
-                          body, n_bytes, &flow->err))
+        !idempotency_init(&batch->key, http_header(req, "Idempotency-Key"), http_path(req), body,
+                          n_bytes, &flow->err))
         return flow_fail(flow);
     if (batch->operations.n_items == 0) {
         err_add_field(&flow->err, "operations", "has no item; at least 1");
@@ -148,18 +148,19 @@ static bool check_members(const struct operation *operation, const char *path, s
     return ok;
 }
 
-static bool read_patch(struct task_batch *batch, const char *text, struct err *err)
+static bool read_patch(struct task_batch *batch, const char *text, const char *path,
+                       struct err *err)
 {
     struct task_job *job = &batch->apply.job;
     struct json_reading reading = job->op == TASK_CREATE ? task_new_reading : task_patch_reading;
 
-    reading.path = job->path;
+    reading.path = path;
     reading.present = &batch->patch.present;
-    batch->patch = (struct task_patch){0};
+    batch->patch = (struct task_patch){.path = path};
     if (!json_read(text, strlen(text), &reading, &batch->arena, &batch->patch.task, err))
         return false;
     job->patch = &batch->patch;
-    return task_body_check_patch(&batch->patch, job->path, &batch->arena, err);
+    return task_body_check_patch(&batch->patch, &batch->arena, err);
 }
 
 /* Read one operation into batch->apply.job. */
@@ -179,14 +180,14 @@ static bool read_operation(struct task_batch *batch, const char *text, struct er
         .op = (enum task_op)operation.op,
         .owner_id = batch->request.who.user_id,
         .id = operation.id,
-        .path = arena_format(arena, "%stask.", path),
         .key = batch->key,
         .traceparent = batch->request.flow.traceparent,
     };
     job->key.item = (int)batch->n_done + 1;
     if (operation.version != 0)
         job->if_match = arena_format(arena, "\"%" PRId64 "\"", operation.version);
-    return operation.task == NULL || read_patch(batch, operation.task, err);
+    return operation.task == NULL ||
+           read_patch(batch, operation.task, arena_format(arena, "%stask.", path), err);
 }
 
 static void write_failure(struct task_batch *batch, const struct err *err)

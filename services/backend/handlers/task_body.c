@@ -21,11 +21,11 @@ bool task_body_check_no_query(struct request *request, struct err *err)
     return http_check_query(request->req, none, err);
 }
 
-bool task_body_check_patch(struct task_patch *patch, const char *path, struct arena *arena,
-                           struct err *err)
+bool task_body_check_patch(struct task_patch *patch, struct arena *arena, struct err *err)
 {
+    const char *path = patch->path;
     const char *zone = patch->task.time_zone;
-    bool ok = task_patch_check(patch, path, arena, err);
+    bool ok = task_patch_check(patch, arena, err);
 
     if (zone == NULL || time_zone_is_known(zone))
         return ok;

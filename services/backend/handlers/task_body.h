@@ -12,8 +12,8 @@ MUST_CHECK bool task_body_read_id(const struct request *request, struct uuid *id
 MUST_CHECK bool task_body_check_no_query(struct request *request, struct err *err);
 
 /** Hold a patch that was read against every rule, and bring it into its normal form. */
-MUST_CHECK bool task_body_check_patch(struct task_patch *patch, const char *path,
-                                      struct arena *arena, struct err *err);
+MUST_CHECK bool task_body_check_patch(struct task_patch *patch, struct arena *arena,
+                                      struct err *err);
 
 /** Read a whole number from a query parameter; `*number` stays when it is absent. */
 MUST_CHECK bool task_body_read_number(struct request *request, const char *name, int64_t min,

@@ -92,7 +92,7 @@ static enum flow_next read_patch(struct flow *flow)
     if (!request_read_json(&command->request,
                            op == TASK_CREATE ? &task_new_reading : &task_patch_reading,
                            &patch->task, &patch->present) ||
-        !task_body_check_patch(patch, NULL, &flow->arena, &flow->err))
+        !task_body_check_patch(patch, &flow->arena, &flow->err))
         return flow_fail(flow);
     command->apply.job.patch = patch;
     return FLOW_NEXT;
@@ -113,8 +113,10 @@ static enum flow_next read_headers(struct flow *flow)
         err_add_field(&flow->err, "If-Match", "must be * or entity tags like \"3\"");
         return flow_fail(flow);
     }
-    if (!idempotency_init(&job->key, http_header(req, "Idempotency-Key"), task_op_words[job->op],
-                          http_path(req), body, n_bytes, &flow->err))
+    if (!idempotency_init(
+            &job->key, http_header(req, "Idempotency-Key"),
+            arena_format(&flow->arena, "%s %s", task_op_words[job->op], http_path(req)), body,
+            n_bytes, &flow->err))
         return flow_fail(flow);
     return FLOW_NEXT;
 }

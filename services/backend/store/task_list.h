@@ -32,8 +32,8 @@ struct task_news {
 
 /** What changed, all of one instant. */
 struct task_changes {
-    int64_t owner_seq;           /* the owner's newest; every change up to it is visible */
-    int64_t sync_floor;          /* purges up to it are forgotten */
+    int64_t owner_seq;         /* the owner's newest; every change up to it is visible */
+    int64_t sync_floor;        /* purges up to it are forgotten */
     struct task_news *changes; /* by seq */
     size_t n_changes;
     bool has_more;

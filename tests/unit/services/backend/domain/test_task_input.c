@@ -93,7 +93,7 @@ static void test_each_input_becomes_what_the_table_says(void **state)
         arena_init(&arena);
         buf_init(&outcome);
         if (json_read(rows.cells[1], strlen(rows.cells[1]), &noting, &arena, &patch.task, &err) &&
-            task_patch_check(&patch, NULL, &arena, &err))
+            task_patch_check(&patch, &arena, &err))
             write_patch(&patch, &outcome);
         else
             write_errors(&err, &outcome);
@@ -127,13 +127,15 @@ static void test_titles_are_counted_in_characters(void **state)
 
 static void test_an_error_has_the_path_before_the_field(void **state)
 {
-    struct task_patch patch = {.task = {.title = " ", .due_at = 1}, .present = TITLE | DUE_AT};
+    struct task_patch patch = {.task = {.title = " ", .due_at = 1},
+                               .present = TITLE | DUE_AT,
+                               .path = "operations[3].task."};
     struct err err = {0};
     struct arena arena;
 
     (void)state;
     arena_init(&arena);
-    assert_false(task_patch_check(&patch, "operations[3].task.", &arena, &err));
+    assert_false(task_patch_check(&patch, &arena, &err));
     assert_int_equal(err.n_fields, 2);
     assert_string_equal(err.fields[0].field, "operations[3].task.title");
     assert_string_equal(err.fields[1].field, "operations[3].task.due_at");
@@ -156,7 +158,7 @@ static void test_absent_fields_stay(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_true(task_patch_merge(&patch, NULL, &task, &err));
+    assert_true(task_patch_merge(&patch, &task, &err));
     assert_string_equal(task.title, "New");
     assert_string_equal(task.description, "text");
     assert_int_equal(task.priority, TASK_PRIORITY_HIGH);
@@ -171,7 +173,7 @@ static void test_a_due_date_that_goes_takes_its_zone_along(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_true(task_patch_merge(&patch, NULL, &task, &err));
+    assert_true(task_patch_merge(&patch, &task, &err));
     assert_int_equal(task.due_at, 0);
     assert_null(task.time_zone);
 }
@@ -184,7 +186,7 @@ static void test_a_zone_needs_a_due_date(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_false(task_patch_merge(&patch, NULL, &task, &err));
+    assert_false(task_patch_merge(&patch, &task, &err));
     assert_string_equal(err.fields[0].field, "time_zone");
     assert_string_equal(err.fields[0].text, "needs a due_at");
 }

@@ -67,8 +67,8 @@ static void test_each_operation_does_in_each_state_what_the_table_says(void **st
         struct task task = task_in(rows.cells[1]);
         struct err err = {0};
         bool has_changed = false;
-        bool ok = task_op_apply((enum task_op)op, op == TASK_UPDATE ? &patch : NULL, NULL, NOW,
-                                &task, &has_changed, &err);
+        bool ok = task_op_apply((enum task_op)op, op == TASK_UPDATE ? &patch : NULL, NOW, &task,
+                                &has_changed, &err);
         const char *outcome = !ok ? err.slug : has_changed ? "changes" : "same";
 
         if (strcmp(outcome, rows.cells[2]) != 0)
@@ -87,9 +87,9 @@ static void test_completing_notes_when_and_reopening_forgets_it(void **state)
     bool has_changed;
 
     (void)state;
-    assert_true(task_op_apply(TASK_COMPLETE, NULL, NULL, NOW, &task, &has_changed, &err));
+    assert_true(task_op_apply(TASK_COMPLETE, NULL, NOW, &task, &has_changed, &err));
     assert_int_equal(task.completed_at, NOW);
-    assert_true(task_op_apply(TASK_REOPEN, NULL, NULL, NOW + 1, &task, &has_changed, &err));
+    assert_true(task_op_apply(TASK_REOPEN, NULL, NOW + 1, &task, &has_changed, &err));
     assert_int_equal(task.completed_at, 0);
     assert_int_equal(task.version, 9);
 }
@@ -102,7 +102,7 @@ static void test_an_update_to_what_is_there_changes_nothing(void **state)
     bool has_changed = true;
 
     (void)state;
-    assert_true(task_op_apply(TASK_UPDATE, &patch, NULL, NOW, &task, &has_changed, &err));
+    assert_true(task_op_apply(TASK_UPDATE, &patch, NOW, &task, &has_changed, &err));
     assert_false(has_changed);
     assert_int_equal(task.version, 7);
 }
@@ -115,7 +115,7 @@ static void test_a_new_task_is_open_with_version_1(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_true(task_op_create(&patch, NULL, id, owner_id, NOW, &task, &err));
+    assert_true(task_op_create(&patch, id, owner_id, NOW, &task, &err));
     assert_string_equal(task.id.text, id.text);
     assert_string_equal(task.owner_id.text, owner_id.text);
     assert_string_equal(task.title, "Buy milk");
