@@ -29,6 +29,7 @@ void request_start(struct request *request, struct app *app, struct http_request
 struct lookup {
     struct request *request;
     struct token_entry entry; /* of an access token */
+    uint64_t generation;      /* of the keys that verified it */
     struct principal who;     /* of a personal token */
     bool is_alive;
 };
@@ -116,7 +117,7 @@ static void on_session_checked(void *arg, const struct err *err)
     }
     if (err == NULL) {
         lookup->entry.checked_at = clock_monotonic_ms();
-        token_cache_put(request->app->tokens, &lookup->entry);
+        token_cache_put(request->app->tokens, &lookup->entry, lookup->generation);
     }
     resume(request, &lookup->entry.who, err);
 }
@@ -134,6 +135,7 @@ static enum flow_next authenticate_access_token(struct request *request, const c
     struct lookup *lookup = ARENA_NEW(&flow->arena, struct lookup);
 
     lookup->request = request;
+    lookup->generation = token_cache_generation(app->tokens);
     if (known != NULL) {
         lookup->entry = *known;
         return check_session(request, lookup);

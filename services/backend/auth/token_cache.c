@@ -9,7 +9,8 @@ enum { SET_SIZE = 8 };
 
 struct token_cache {
     struct token_entry *entries;
-    size_t n_sets; /* a power of two */
+    size_t n_sets;       /* a power of two */
+    uint64_t generation; /* how often it was cleared */
 };
 
 struct token_cache *token_cache_new(size_t n_entries)
@@ -65,11 +66,14 @@ const struct token_entry *token_cache_find(const struct token_cache *cache,
     return NULL;
 }
 
-void token_cache_put(struct token_cache *cache, const struct token_entry *entry)
+void token_cache_put(struct token_cache *cache, const struct token_entry *entry,
+                     uint64_t generation)
 {
     struct token_entry *set = find_set(cache, &entry->digest);
     struct token_entry *place = set;
 
+    if (generation != cache->generation)
+        return;
     for (struct token_entry *e = set; e < set + SET_SIZE; e++) {
         if (is_of(e, &entry->digest)) {
             place = e;
@@ -79,6 +83,11 @@ void token_cache_put(struct token_cache *cache, const struct token_entry *entry)
             place = e;
     }
     *place = *entry;
+}
+
+uint64_t token_cache_generation(const struct token_cache *cache)
+{
+    return cache->generation;
 }
 
 void token_cache_drop_session(struct token_cache *cache, const struct uuid *session_id)
@@ -102,5 +111,6 @@ void token_cache_drop_user(struct token_cache *cache, const struct uuid *user_id
 
 void token_cache_clear(struct token_cache *cache)
 {
+    cache->generation++;
     memset(cache->entries, 0, cache->n_sets * SET_SIZE * sizeof *cache->entries);
 }

@@ -35,11 +35,16 @@ struct token_digest token_digest(const char *token);
 /** Return the entry, NULL when there is none or it has expired; valid until the next call. */
 const struct token_entry *token_cache_find(const struct token_cache *cache,
                                            const struct token_digest *digest, int64_t now_ms);
-void token_cache_put(struct token_cache *cache, const struct token_entry *entry);
+/** Keep an entry that was verified in `generation` (token_cache_generation then): it is left out when
+ *  the keys have changed since. */
+void token_cache_put(struct token_cache *cache, const struct token_entry *entry,
+                     uint64_t generation);
+uint64_t token_cache_generation(const struct token_cache *cache);
 void token_cache_drop_session(struct token_cache *cache, const struct uuid *session_id);
 /** Drop all of a user's but those of session `but`, which may be NULL. */
 void token_cache_drop_user(struct token_cache *cache, const struct uuid *user_id,
                            const struct uuid *but);
+/** Forget all: the keys have changed. */
 void token_cache_clear(struct token_cache *cache);
 
 #endif

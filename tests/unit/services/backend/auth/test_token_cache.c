@@ -39,7 +39,7 @@ static struct token_cache *cache_of_three(void)
     };
 
     for (size_t i = 0; i < 3; i++)
-        token_cache_put(cache, &entries[i]);
+        token_cache_put(cache, &entries[i], 0);
     return cache;
 }
 
@@ -63,7 +63,7 @@ static void test_a_second_check_replaces_the_first(void **state)
 
     (void)state;
     entry.checked_at = 77;
-    token_cache_put(cache, &entry);
+    token_cache_put(cache, &entry, 0);
     assert_int_equal(token_cache_find(cache, &entry.digest, 500)->checked_at, 77);
     token_cache_drop_session(cache, &SESSION_1);
     assert_false(knows(cache, "ada 1"));
@@ -97,6 +97,21 @@ static void test_a_user_is_dropped_but_for_one_session(void **state)
     token_cache_free(cache);
 }
 
+static void test_what_old_keys_verified_is_not_kept(void **state)
+{
+    struct token_cache *cache = token_cache_new(64);
+    const struct token_entry entry = entry_of("ada 1", ADA, SESSION_1);
+    uint64_t before = token_cache_generation(cache);
+
+    (void)state;
+    token_cache_clear(cache);
+    token_cache_put(cache, &entry, before);
+    assert_false(knows(cache, "ada 1"));
+    token_cache_put(cache, &entry, token_cache_generation(cache));
+    assert_true(knows(cache, "ada 1"));
+    token_cache_free(cache);
+}
+
 static void test_the_entry_checked_longest_ago_makes_room(void **state)
 {
     struct token_cache *cache = token_cache_new(8);
@@ -108,7 +123,7 @@ static void test_the_entry_checked_longest_ago_makes_room(void **state)
         struct token_entry entry = entry_of(token, ADA, SESSION_1);
 
         entry.checked_at = i;
-        token_cache_put(cache, &entry);
+        token_cache_put(cache, &entry, 0);
     }
     for (int i = 0; i < 20; i++) {
         snprintf(token, sizeof token, "token %d", i);
@@ -125,6 +140,7 @@ int main(void)
         cmocka_unit_test(test_a_second_check_replaces_the_first),
         cmocka_unit_test(test_a_session_is_dropped_alone),
         cmocka_unit_test(test_a_user_is_dropped_but_for_one_session),
+        cmocka_unit_test(test_what_old_keys_verified_is_not_kept),
         cmocka_unit_test(test_the_entry_checked_longest_ago_makes_room),
     };
 
