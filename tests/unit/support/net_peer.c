@@ -18,7 +18,7 @@
 
 #include "common/net/loop.h"
 
-enum { PATIENCE_S = 10, DEAF_BYTES = 2048 };
+enum { PATIENCE_S = 10, DEAF_BYTES = 2048, KEEN_BYTES = 1 << 20 };
 
 static void on_patience_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -77,11 +77,20 @@ static void open_socket(struct net_peer *peer, struct loop *loop, int port, int 
     fcntl(peer->fd, F_SETFL, O_NONBLOCK);
 }
 
+void net_peer_listen(struct net_peer *peer)
+{
+    int receive_bytes = KEEN_BYTES;
+
+    setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
+    peer->readable =
+        event_new(loop_base(peer->loop), peer->fd, EV_READ | EV_PERSIST, on_readable, peer);
+    event_add(peer->readable, NULL);
+}
+
 void net_peer_open(struct net_peer *peer, struct loop *loop, int port)
 {
     open_socket(peer, loop, port, 0);
-    peer->readable = event_new(loop_base(loop), peer->fd, EV_READ | EV_PERSIST, on_readable, peer);
-    event_add(peer->readable, NULL);
+    net_peer_listen(peer);
 }
 
 void net_peer_open_deaf(struct net_peer *peer, struct loop *loop, int port)
@@ -115,11 +124,11 @@ void net_peer_send(struct net_peer *peer, const void *bytes, size_t n_bytes)
 
         if (n > 0)
             at += (size_t)n;
-        else if (errno != EAGAIN && errno != EINTR)
-            return;
-        else
+        else if (errno == EAGAIN || errno == EINTR)
             net_turn(peer->loop, 1);
-        if (peer->is_closed)
+        else
+            peer->was_reset = true;
+        if (peer->is_closed || peer->was_reset)
             return;
     }
 }
@@ -142,24 +151,30 @@ void net_peer_await_close(struct net_peer *peer)
 struct awaited {
     struct net_peer *peer;
     const char *text;
+    size_t n_searched;
+    bool is_there;
 };
 
 static bool is_text_there(void *arg)
 {
-    const struct awaited *awaited = arg;
+    struct awaited *awaited = arg;
     const struct buf *received = &awaited->peer->received;
+    size_t n_text = strlen(awaited->text);
+    size_t from = awaited->n_searched > n_text ? awaited->n_searched - n_text : 0;
 
-    return memmem(buf_text(received), received->n_bytes, awaited->text, strlen(awaited->text)) ||
-           awaited->peer->is_closed;
+    awaited->is_there =
+        memmem(buf_text(received) + from, received->n_bytes - from, awaited->text, n_text);
+    awaited->n_searched = received->n_bytes;
+    return awaited->is_there || awaited->peer->is_closed;
 }
 
 void net_peer_await_text(struct net_peer *peer, const char *text)
 {
-    struct awaited awaited = {peer, text};
+    struct awaited awaited = {.peer = peer, .text = text};
 
     net_turn_until(peer->loop, is_text_there, &awaited);
-    if (!memmem(buf_text(&peer->received), peer->received.n_bytes, text, strlen(text)))
-        fail_msg("closed before \"%s\" came, after \"%s\"", text, buf_text(&peer->received));
+    if (!awaited.is_there)
+        fail_msg("closed before \"%s\" came, after \"%.500s\"", text, buf_text(&peer->received));
 }
 
 int net_peer_status(const struct net_peer *peer)

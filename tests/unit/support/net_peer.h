@@ -27,8 +27,9 @@ void net_turn(struct loop *loop, int n);
 void net_peer_open(struct net_peer *peer, struct loop *loop, int port);
 /** The same with a small receive buffer, and not reading: the other side soon cannot write. */
 void net_peer_open_deaf(struct net_peer *peer, struct loop *loop, int port);
-void net_peer_close(struct net_peer *peer); /* fine when closed */
-void net_peer_reset(struct net_peer *peer); /* closes with RST */
+void net_peer_listen(struct net_peer *peer); /* begin to read */
+void net_peer_close(struct net_peer *peer);  /* fine when closed */
+void net_peer_reset(struct net_peer *peer);  /* closes with RST */
 /** Send all of it, turning the loop as needed; what the other side refuses to take is dropped. */
 void net_peer_send(struct net_peer *peer, const void *bytes, size_t n_bytes);
 void net_peer_send_text(struct net_peer *peer, const char *text);

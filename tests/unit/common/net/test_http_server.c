@@ -19,7 +19,7 @@
 #include "tests/unit/support/framing.h"
 #include "tests/unit/support/net_peer.h"
 
-enum { WAITING_MAX = 512 };
+enum { WAITING_MAX = 512, LARGE_BYTES = 8 * 1024 * 1024 };
 
 struct fixture {
     struct loop *loop;
@@ -56,12 +56,11 @@ static void wait_for_test(void *context, struct http_request *req)
 
 static void large(void *context, struct http_request *req)
 {
-    enum { N_BYTES = 8 * 1024 * 1024 };
-    char *bytes = mem_new(N_BYTES);
+    char *bytes = mem_new(LARGE_BYTES);
 
     (void)context;
-    memset(bytes, 'x', N_BYTES);
-    http_reply(req, 200, "text/plain", bytes, N_BYTES);
+    memset(bytes, 'x', LARGE_BYTES);
+    http_reply(req, 200, "text/plain", bytes, LARGE_BYTES);
     mem_free(bytes);
 }
 
@@ -312,6 +311,43 @@ static void test_bad_bytes_that_come_while_a_handler_waits_never_reach_one(void 
     net_peer_close(&peer);
 }
 
+static void test_bad_bytes_that_come_before_a_long_reply_is_written_are_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct net_peer peer;
+
+    net_peer_open_deaf(&peer, f->loop, f->port);
+    net_peer_send_text(&peer, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    net_turn(f->loop, 5);
+    net_peer_send_text(&peer, "GET /echo HTTP/1.1\r\nHost : a\r\n\r\n");
+    net_turn(f->loop, 5);
+    net_peer_listen(&peer);
+    net_peer_await_close(&peer);
+    assert_int_equal(net_peer_status(&peer), 200);
+    assert_true(peer.received.n_bytes > LARGE_BYTES);
+    assert_int_equal(f->n_handled, 0);
+    net_peer_close(&peer);
+}
+
+static void test_a_client_that_sends_ahead_for_ever_is_not_read_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct net_peer peer;
+    struct buf ahead = {0};
+
+    for (int i = 0; i < 2000; i++)
+        buf_add_text(&ahead, "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n");
+    net_peer_open_deaf(&peer, f->loop, f->port);
+    net_peer_send_text(&peer, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    net_peer_send(&peer, ahead.bytes, ahead.n_bytes);
+    net_turn(f->loop, 20);
+    net_peer_listen(&peer);
+    net_peer_send_text(&peer, "GET /things/last HTTP/1.1\r\nHost: a\r\n\r\n");
+    net_peer_await_text(&peer, "id=last"); /* and yet all are answered */
+    net_peer_close(&peer);
+    buf_clear(&ahead);
+}
+
 static void test_a_large_body_is_refused_before_it_is_read_and_the_answer_arrives(void **state)
 {
     struct fixture *f = *state;
@@ -529,7 +565,7 @@ static void test_a_handler_reads_path_parameters_query_header_and_address(void *
     expect_answer(f, "GET /th%69ngs/1/steps/2", 200, "id=1 step=2");
     expect_answer(f,
                   "GET /things/1 HTTP/1.1\r\nX-Note: hello\r\nX-Forwarded-For: 1.1.1.1\r\n"
-                  "X-Forwarded-For: 9.9.9.9, 2001:db8::1\r\nX:",
+                  "X-Forwarded-For: 8.8.8.8, 9.9.9.9,\t2001:db8::1\r\nX:",
                   200, "from=2001:db8::1 x=hello");
     expect_answer(f, "GET /things/1 HTTP/1.1\r\nX-Forwarded-For: me\r\nX:", 200, "from=127.0.0.1");
 }
@@ -799,6 +835,8 @@ int main(void)
         TEST(test_good_requests_in_one_piece_are_answered_in_order),
         TEST(test_a_bad_request_behind_good_ones_ends_the_connection_after_their_answers),
         TEST(test_bad_bytes_that_come_while_a_handler_waits_never_reach_one),
+        TEST(test_bad_bytes_that_come_before_a_long_reply_is_written_are_not_read),
+        TEST(test_a_client_that_sends_ahead_for_ever_is_not_read_for_ever),
         TEST(test_a_large_body_is_refused_before_it_is_read_and_the_answer_arrives),
         TEST(test_expect_continue_is_answered_before_the_body_comes),
         TEST(test_a_large_body_that_expects_a_continue_is_refused_without_one),

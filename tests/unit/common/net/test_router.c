@@ -22,6 +22,8 @@ static const struct route routes[] = {
     {HTTP_PATCH, "/tasks/{task}", handle},
     {HTTP_POST, "/tasks/batch", handle},
     {HTTP_POST, "/tasks/{id}/complete", handle},
+    {HTTP_GET, "/lists/all", handle},
+    {HTTP_GET, "/lists/{id}", handle},
     {HTTP_GET, "/a/{b}/c/{d}/e/{f}/g/{h}", handle},
 };
 enum { N_ROUTES = sizeof(routes) / sizeof(*routes) };
@@ -45,7 +47,9 @@ static const struct expectation expectations[] = {
     {HTTP_POST, "tasks/batch", 5, HTTP_POST, NULL},
     {HTTP_POST, "tasks/batch/complete", 6, HTTP_POST, "id"},
     {HTTP_POST, "tasks/7/complete", 6, HTTP_POST, "id"},
-    {HTTP_GET, "a/1/c/2/e/3/g/4", 7, HTTP_GET, "b"},
+    {HTTP_GET, "lists/all", 7, HTTP_GET, NULL},
+    {HTTP_GET, "lists/7", 8, HTTP_GET, "id"},
+    {HTTP_GET, "a/1/c/2/e/3/g/4", 9, HTTP_GET, "b"},
     {HTTP_GET, "a/1/c/2/e/3/g", -1, 0, NULL},
     {HTTP_GET, "tasks/", -1, 0, NULL},
     {HTTP_GET, "TASKS", -1, 0, NULL},
