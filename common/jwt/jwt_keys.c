@@ -160,16 +160,16 @@ static bool has_text(jwt_t *jwt, const char *name, const char *wanted)
     return value != NULL && strcmp(value, wanted) == 0;
 }
 
-static bool read_claims(jwt_t *jwt, const char *audience, int64_t now_ms, struct arena *arena,
-                        struct jwt_claims *claims, struct err *err)
+static bool read_claims(jwt_t *jwt, int64_t now_ms, struct arena *arena, struct jwt_claims *claims,
+                        struct err *err)
 {
     const char *subject = jwt_get_grant(jwt, "sub");
 
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !has_text(jwt, "iss", JWT_ISSUER) ||
-        !has_text(jwt, "aud", audience) || subject == NULL || !uuid_is_valid(subject))
+        !has_text(jwt, "aud", claims->audience) || subject == NULL || !uuid_is_valid(subject))
         return refuse(err);
     *claims = (struct jwt_claims){
-        .audience = audience,
+        .audience = claims->audience,
         .subject = arena_copy_text(arena, subject),
         .session_id = arena_copy_text(arena, jwt_get_grant(jwt, "sid")),
         .id = arena_copy_text(arena, jwt_get_grant(jwt, "jti")),
@@ -182,8 +182,8 @@ static bool read_claims(jwt_t *jwt, const char *audience, int64_t now_ms, struct
     return true;
 }
 
-bool jwt_verify(const struct jwt_keys *keys, const char *token, const char *audience,
-                int64_t now_ms, struct arena *arena, struct jwt_claims *claims, struct err *err)
+bool jwt_verify(const struct jwt_keys *keys, const char *token, int64_t now_ms, struct arena *arena,
+                struct jwt_claims *claims, struct err *err)
 {
     jwt_t *jwt = NULL;
 
@@ -195,7 +195,7 @@ bool jwt_verify(const struct jwt_keys *keys, const char *token, const char *audi
 
     if (key == NULL || jwt_decode(&jwt, token, key->bytes, sizeof key->bytes) != 0)
         return refuse(err);
-    bool ok = read_claims(jwt, audience, now_ms, arena, claims, err);
+    bool ok = read_claims(jwt, now_ms, arena, claims, err);
 
     jwt_free(jwt);
     return ok;

@@ -39,11 +39,11 @@ bool jwt_keys_is_set(const struct jwt_keys *keys);
 MUST_CHECK bool jwt_sign(const struct jwt_keys *keys, const struct jwt_claims *claims,
                          struct arena *arena, const char **token, struct err *err);
 
-/** Verify signature, algorithm, kid, issuer, audience and expiry at `now_ms`; fill `claims` from
- *  the arena. Fail with ERR_UNAUTHENTICATED, which does not say what exactly is wrong but for an
- *  expired one (slug "token_expired"). */
-MUST_CHECK bool jwt_verify(const struct jwt_keys *keys, const char *token, const char *audience,
-                           int64_t now_ms, struct arena *arena, struct jwt_claims *claims,
-                           struct err *err);
+/** Verify signature, algorithm, kid, issuer, expiry at `now_ms`, and that the token is for
+ *  `claims->audience`, which the caller has set; fill the rest of `claims` from the arena. Fail with
+ *  ERR_UNAUTHENTICATED, which does not say what exactly is wrong but for an expired one (slug
+ *  "token_expired"). */
+MUST_CHECK bool jwt_verify(const struct jwt_keys *keys, const char *token, int64_t now_ms,
+                           struct arena *arena, struct jwt_claims *claims, struct err *err);
 
 #endif

@@ -140,11 +140,10 @@ static enum flow_next authenticate_access_token(struct request *request, const c
         lookup->entry = *known;
         return check_session(request, lookup);
     }
-    struct jwt_claims claims;
+    struct jwt_claims claims = {.audience = JWT_AUDIENCE_API};
     struct token_entry *entry = &lookup->entry;
 
-    if (!jwt_verify(app->token_keys, token, JWT_AUDIENCE_API, now_ms, &flow->arena, &claims,
-                    &flow->err)) {
+    if (!jwt_verify(app->token_keys, token, now_ms, &flow->arena, &claims, &flow->err)) {
         if (flow->err.code == ERR_UNAUTHENTICATED)
             challenge(request, CHALLENGE_TOKEN);
         return flow_fail(flow);

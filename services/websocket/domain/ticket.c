@@ -10,11 +10,11 @@ static bool refuse(struct err *err)
 bool ticket_read(const struct jwt_keys *keys, const char *text, int64_t now_ms, struct arena *arena,
                  struct ticket *ticket, struct err *err)
 {
-    struct jwt_claims claims;
+    struct jwt_claims claims = {.audience = JWT_AUDIENCE_WS};
 
     if (!text || !*text)
         return err_set(err, ERR_UNAUTHENTICATED, "the query parameter ticket is missing");
-    if (!jwt_verify(keys, text, JWT_AUDIENCE_WS, now_ms, arena, &claims, err))
+    if (!jwt_verify(keys, text, now_ms, arena, &claims, err))
         return false;
     /* longer than used ones are remembered */
     if (claims.expires_at_s - now_ms / 1000 > TICKET_LIFE_MAX_S)
