@@ -15,5 +15,10 @@ TOPICS = (
 MARK = "TODO_STACK_DIR"
 
 
+def instances(replicas: dict[str, int], service: str) -> list[str]:
+    """The names of a service's processes: websocket, websocket-1, …"""
+    return [service, *(f"{service}-{number}" for number in range(1, replicas.get(service, 1)))]
+
+
 class StackError(Exception):
     """What the user can act on; printed without a traceback."""

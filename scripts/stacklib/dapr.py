@@ -53,9 +53,9 @@ class Dapr:
             *("--log-level", "warn"),
         ]
 
-    def sidecar_command(self, service: str) -> list[str]:
+    def sidecar_command(self, service: str, instance: str) -> list[str]:
         """daprd, given the trust anchors that sentry made; a shell reads the file for it."""
-        port = {key: str(self.ports[f"{service}.{key}"]) for key in SIDECAR_PORTS + ("app",)}
+        port = {key: str(self.ports[f"{instance}.{key}"]) for key in SIDECAR_PORTS + ("app",)}
         argv = [
             self.daprd,
             *("--app-id", service, "--app-port", port["app"], "--app-protocol", "http"),
@@ -75,14 +75,14 @@ class Dapr:
         read = 'DAPR_TRUST_ANCHORS="$(cat certs/ca.crt)"; export DAPR_TRUST_ANCHORS'
         return ["/bin/sh", "-c", f"{read}; exec {shlex.join(argv)}"]
 
-    def sidecar_environment(self, service: str, tokens: dict, broker_port: int) -> dict[str, str]:
+    def sidecar_environment(self, instance: str, tokens: dict, broker_port: int) -> dict[str, str]:
         return {
             "APP_API_TOKEN": tokens["app"],
             "BROKER_ADDRESS": f"127.0.0.1:{broker_port}",
             "DAPR_API_TOKEN": tokens["dapr"],
             "DAPR_HOST_IP": "127.0.0.1",
             "NAMESPACE": "default",
-            "POD_NAME": replica_name(service),
+            "POD_NAME": replica_name(instance),
         }
 
 
@@ -90,8 +90,9 @@ SIDECAR_PORTS = ("dapr_http", "dapr_grpc", "dapr_internal", "dapr_metrics")
 SENTRY_PORTS = ("sentry", "sentry_health", "sentry_metrics")
 
 
-def replica_name(service: str) -> str:
-    return f"{service}-0"
+def replica_name(instance: str) -> str:
+    """As a StatefulSet would name it: the first is websocket-0."""
+    return instance if instance[-1].isdigit() else f"{instance}-0"
 
 
 def reload_secret_store(layout: Layout) -> None:

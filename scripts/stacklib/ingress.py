@@ -45,12 +45,10 @@ http {{
         "" "";
     }}
     upstream backend {{
-        server 127.0.0.1:{backend};
-        keepalive 64;
+{backend}        keepalive 64;
     }}
     upstream websocket {{
-        server 127.0.0.1:{websocket};
-    }}
+{websocket}    }}
 
     server {{
         listen 127.0.0.1:{port};
@@ -86,8 +84,11 @@ http {{
 
 
 class Ingress:
-    def __init__(self, layout: Layout, port: int, ports: dict[str, int]):
-        self.layout, self.port, self.ports = layout, port, ports
+    def __init__(self, layout: Layout, port: int, upstreams: dict[str, list[int]]):
+        self.layout, self.port = layout, port
+        self.upstreams = {
+            name: "".join(f"        server 127.0.0.1:{each};\n" for each in ports) for name, ports in upstreams.items()
+        }
         self.program = find_program("nginx", "/usr/sbin/nginx")
         self.config = layout.dir / "nginx.conf"
 
@@ -99,8 +100,7 @@ class Ingress:
                 user="user nobody nogroup;\n" if os.geteuid() == 0 else "",
                 port=self.port,
                 ipv6=f"        listen [::1]:{self.port};\n" if has_ipv6(self.port) else "",
-                backend=self.ports["backend.http"],
-                websocket=self.ports["websocket.http"],
+                **self.upstreams,
             ),
         )
 

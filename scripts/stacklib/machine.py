@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from . import SERVICES, WITH_DATABASE, StackError, leftovers
+from . import WITH_DATABASE, StackError, instances, leftovers
 from .broker import Kafka, Redis
 from .dapr import SENTRY_PORTS, SIDECAR_PORTS, Dapr, reload_secret_store, replica_name
 from .database import Database
@@ -137,8 +137,9 @@ class Machine:
         for name in ("supervisor", "postgres", *self.broker.port_names, *SENTRY_PORTS):
             ports.choose(name)
         for service in options.services:
-            for key in ("http", "app", *SIDECAR_PORTS):
-                ports.choose(f"{service}.{key}")
+            for instance in instances(options.replicas, service):
+                for key in ("http", "app", *SIDECAR_PORTS):
+                    ports.choose(f"{instance}.{key}")
 
     # ------------------------------------------------------------------ files
     def write_files(self, options, binaries: dict[str, str]) -> None:
@@ -152,7 +153,11 @@ class Machine:
         self.dapr.lay_out(options.services)
         self.ingress = None
         if {"backend", "websocket"} <= set(options.services):
-            self.ingress = Ingress(self.layout, ports["ingress"], ports)
+            upstreams = {
+                service: [ports[f"{instance}.http"] for instance in instances(options.replicas, service)]
+                for service in ("backend", "websocket")
+            }
+            self.ingress = Ingress(self.layout, ports["ingress"], upstreams)
             self.ingress.make()
         self.supervisor = Supervisor(self.layout, ports["supervisor"], self.secrets.admin["supervisor"])
         self.supervisor.configure(list(self.programs(options, binaries)))
@@ -166,26 +171,30 @@ class Machine:
         yield Program("broker", self.broker.name, self.broker.command(), {}, stopwaitsecs=60)
         yield Program("sentry", "sentry", self.dapr.sentry_command(), {"NAMESPACE": "default"})
         for service, binary in binaries.items():
-            tokens = self.secrets.admin["tokens"][service]
-            environment = self.dapr.sidecar_environment(service, tokens, self.broker.port)
-            command = self.dapr.sidecar_command(service)
-            yield Program("sidecars", f"daprd-{service}", command, environment, stopwaitsecs=20)
-            environment = self.service_environment(options, service)
-            yield Program("services", service, [binary], environment, stopwaitsecs=20)
+            for instance in instances(options.replicas, service):
+                yield from self.service_programs(options, service, instance, binary)
         if self.ingress:
             yield Program("ingress", "nginx", self.ingress.command(), {}, stopsignal="QUIT")
 
-    def service_environment(self, options, service: str) -> dict[str, str]:
+    def service_programs(self, options, service: str, instance: str, binary: str):
+        tokens = self.secrets.admin["tokens"][service]
+        environment = self.dapr.sidecar_environment(instance, tokens, self.broker.port)
+        command = self.dapr.sidecar_command(service, instance)
+        yield Program("sidecars", f"daprd-{instance}", command, environment, stopwaitsecs=20)
+        environment = self.service_environment(options, service, instance)
+        yield Program("services", instance, [binary], environment, stopwaitsecs=20)
+
+    def service_environment(self, options, service: str, instance: str) -> dict[str, str]:
         ports, tokens = self.ports.by_name, self.secrets.admin["tokens"][service]
         environment = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         environment.update(
             HTTP_ADDRESS="127.0.0.1",
-            HTTP_PORT=str(ports[f"{service}.http"]),
-            APP_PORT=str(ports[f"{service}.app"]),
-            DAPR_HTTP_PORT=str(ports[f"{service}.dapr_http"]),
+            HTTP_PORT=str(ports[f"{instance}.http"]),
+            APP_PORT=str(ports[f"{instance}.app"]),
+            DAPR_HTTP_PORT=str(ports[f"{instance}.dapr_http"]),
             DAPR_API_TOKEN=tokens["dapr"],
             APP_API_TOKEN=tokens["app"],
-            REPLICA_NAME=replica_name(service),
+            REPLICA_NAME=replica_name(instance),
             **self.own_settings(service),
         )
         for setting in options.env:
@@ -240,9 +249,9 @@ class Machine:
         self.ports.release_all()
         self.supervisor.start_group("sidecars")
         self.supervisor.start_group("services")
-        for service in binaries:
-            port = self.ports.by_name[f"{service}.http"]
-            self.wait(service, lambda p=port: self.answers(p, "/ready"), 60, service, f"daprd-{service}")
+        for instance in (name for service in binaries for name in instances(options.replicas, service)):
+            port = self.ports.by_name[f"{instance}.http"]
+            self.wait(instance, lambda p=port: self.answers(p, "/ready"), 60, instance, f"daprd-{instance}")
         if self.ingress:
             self.supervisor.start_group("ingress")
             port = self.ports.by_name["ingress"]
@@ -250,7 +259,7 @@ class Machine:
 
     def migrate(self, options, service: str, binary: str) -> None:
         url = self.secrets.url(f"{role(service)}_owner")
-        environment = {**self.service_environment(options, service), "MIGRATION_DATABASE_URL": url}
+        environment = {**self.service_environment(options, service, service), "MIGRATION_DATABASE_URL": url}
         environment["PATH"] = os.environ.get("PATH", "")
         run([binary, "migrate", "up"], f"{service} migrate up", env=environment, cwd=self.layout.dir)
         say(f"{service}: schema is up to date")
@@ -359,9 +368,7 @@ class Machine:
     def port_of(name: str, ports: dict[str, int]) -> int | None:
         if name.startswith("daprd-"):
             return ports.get(f"{name.removeprefix('daprd-')}.dapr_http")
-        if name in SERVICES:
-            return ports.get(f"{name}.http")
-        return ports.get("ingress" if name == "nginx" else name)
+        return ports.get(f"{name}.http", ports.get("ingress" if name == "nginx" else name))
 
     def rotate(self, name: str) -> int:
         """Give the services a new secret: the old one stays valid until they have read it."""

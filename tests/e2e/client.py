@@ -23,6 +23,7 @@ class Person:
     def __init__(self, base_url: str, retry_s: float = 0.0) -> None:
         self.base_url = base_url
         self.retry_s = retry_s
+        self.browsers: list[Browser] = []
         self.email = f"e2e-{uuid.uuid4().hex}@example.com"
         self.http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=10.0)
         body = {"email": self.email, "password": PASSWORD, "name": "E2E", "time_zone": "Europe/Berlin"}
@@ -30,6 +31,8 @@ class Person:
         self.sign_in()
 
     def close(self) -> None:
+        for browser in self.browsers:
+            browser.close()
         self.http.close()
 
     def sign_in(self) -> None:
@@ -98,6 +101,7 @@ class Browser:
 
     def __init__(self, person: Person) -> None:
         self.person = person
+        person.browsers.append(self)
         self.tasks: dict[str, dict[str, Any]] = {}
         self.seen: list[tuple[str, int, str]] = []  # (socket, seq, id): a pair twice is a doubled frame
         self.seq = 0

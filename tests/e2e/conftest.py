@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 
 import pytest
 
+# Redis hands out again what was not acknowledged after 15 to 20 s
+os.environ.setdefault("TEST_LIMIT_S", "60")
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
 
 from support.stack import Stack  # noqa: E402
@@ -40,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest):
-    with Stack(request.param, env=SETTINGS) as stack:
+    with Stack(request.param, env=SETTINGS, replicas="backend=2,audit=2,websocket=2") as stack:
         yield stack
         verified = stack.run("audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr

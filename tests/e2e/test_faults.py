@@ -40,7 +40,8 @@ def test_kill_9_of_every_part_loses_and_doubles_nothing(stack):
     browsers = [Browser(person) for person in people]
     for browser in browsers:
         wait_for("the sockets", browser.connected.is_set)
-    victims = [*stack.services, *(f"daprd-{service}" for service in stack.services), stack.broker, "postgres"]
+    services = [*stack.services, "websocket-1"]
+    victims = [*services, *(f"daprd-{service}" for service in services), stack.broker, "postgres"]
     random.Random(SEED).shuffle(victims)
     written = threading.Semaphore(0)
     with concurrent.futures.ThreadPoolExecutor(PEOPLE) as pool:

@@ -87,7 +87,8 @@ def test_a_deleted_account_is_gone_and_its_content_with_it(person, stack):
     task = person.create("Forget me")
     wait_for("its history", lambda: person.history(task["id"]))
     person.call("POST", "/account/delete", 204, {"password": PASSWORD})
-    assert person.http.get(f"/tasks/{task['id']}").status_code in (401, 404)
+    # the replica that did not delete it trusts its token for SESSION_CHECK_MS at most
+    wait_for("the end of the session", lambda: person.http.get(f"/tasks/{task['id']}").status_code in (401, 404), 15)
     owner = person.account["id"]
     for service in ("recurring_task", "notification"):
         wait_for(f"{service} to forget", lambda s=service: stack.count(s, "task", "owner_id", owner) == 0)
@@ -100,6 +101,22 @@ def test_dapr_lets_only_backend_ask_audit(stack):
         url = f"http://127.0.0.1:{stack.port(service, 'dapr_http')}/v1.0/invoke/audit/method/internal/history"
         answer = httpx.get(url, headers={"dapr-api-token": stack.dapr_token(service)})
         assert answer.status_code == status, f"{service}: {answer.status_code} {answer.text}"
+
+
+def test_a_change_reaches_the_browsers_of_every_replica(person, stack):
+    """The ingress spreads sockets over both replicas of websocket; the writes come by both of backend."""
+    browsers = [Browser(person) for _ in range(4)]
+    for browser in browsers:
+        wait_for("the socket", browser.connected.is_set)
+    for replica in ("websocket", "websocket-1"):
+        metrics = httpx.get(f"http://127.0.0.1:{stack.port(replica, 'http')}/metrics").text
+        sockets = [line for line in metrics.splitlines() if line.startswith("websocket_sockets ")]
+        assert sockets and float(sockets[0].split()[1]) >= 1, f"{replica} has no socket"
+    ids = {person.create(f"For all, {number}")["id"] for number in range(10)}
+    for browser in browsers:
+        wait_for("ten frames", lambda b=browser: ids <= set(b.tasks))
+        browser.close()
+        assert browser.doubled() == []
 
 
 def test_every_service_is_ready_and_says_what_it_is(stack):

@@ -45,7 +45,8 @@ def _stop_with_parent() -> None:
 
 
 class Stack:
-    """`env` holds settings: {"DB_LIMIT_MS": "500", "backend:LOG_LEVEL": "debug"}."""
+    """`env` holds settings: {"DB_LIMIT_MS": "500", "backend:LOG_LEVEL": "debug"}; `replicas` is
+    "websocket=2": the second one's name, wherever a process is named, is websocket-1."""
 
     services = list(SERVICES)
 
@@ -54,10 +55,12 @@ class Stack:
         broker: str = "redis",
         binaries: str | os.PathLike[str] | None = None,
         env: dict[str, str] | None = None,
+        replicas: str | None = None,
     ) -> None:
         self.broker = broker
         self.binaries = ROOT / (binaries or os.environ.get("BUILD_DIR", "build"))
         self.env = env or {}
+        self.replicas = replicas
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"todo-{broker}-"))
         self.process: subprocess.Popen | None = None
         self._killed: dict[str, int] = {}
@@ -72,6 +75,8 @@ class Stack:
     def start(self) -> "Stack":
         argv = [str(ROOT / "scripts/stack"), "up", "--dir", str(self.dir), "--broker", self.broker]
         argv += ["--port", "0", "--binaries", str(self.binaries)]
+        if self.replicas:
+            argv += ["--replicas", self.replicas]
         for name, value in self.env.items():
             argv += ["--env", f"{name}={value}"]
         output = self.dir / "stack.out"
@@ -152,7 +157,7 @@ class Stack:
         pid = self.pid(name)
         if not pid or pid == self._killed.get(name):
             return False
-        if name in self.services:
+        if f"{name}.http" in self.known["ports"]:
             return self._answers(f"http://127.0.0.1:{self.port(name, 'http')}/ready")
         if name.startswith("daprd-"):
             service = name.removeprefix("daprd-")
