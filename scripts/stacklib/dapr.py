@@ -64,9 +64,11 @@ class Dapr:
             *("--dapr-internal-grpc-port", port["dapr_internal"]),
             *("--dapr-internal-grpc-listen-address", "127.0.0.1"),
             *("--metrics-port", port["dapr_metrics"], "--metrics-listen-address", "127.0.0.1"),
-            *("--enable-app-health-check", "--app-health-check-path", "/healthz"),
-            *("--app-health-probe-interval", "1", "--app-health-probe-timeout", "900"),
-            *("--app-health-threshold", "3", "--dapr-graceful-shutdown-seconds", "5"),
+            # No app health check: when the app recovers while an event is on its way, daprd 1.18 may
+            # subscribe a Kafka topic anew and then drop it, for good and without a word
+            # (components-contrib, kafka/subscriber.go). The retries of dapr/resiliency.yaml outlast
+            # an outage as well.
+            *("--dapr-graceful-shutdown-seconds", "5"),
             *("--enable-mtls", "--sentry-address", f"127.0.0.1:{self.ports['sentry']}"),
             *("--control-plane-trust-domain", "todo", "--control-plane-namespace", "default"),
             *("--resources-path", str(self.layout.resources)),
