@@ -11,11 +11,15 @@ void secret_token_write(const struct secret_token *token, char text[SECRET_TOKEN
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
+/* libsodium 1.0.18 takes some bytes above 127 for letters: the alphabet is checked here. */
 bool secret_token_read(const char *text, struct secret_token *token)
 {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t n_bytes = 0;
 
     return strlen(text) == SECRET_TOKEN_TEXT_SIZE - 1 &&
+           strspn(text, alphabet) == SECRET_TOKEN_TEXT_SIZE - 1 &&
            sodium_base642bin(token->bytes, sizeof token->bytes, text, SECRET_TOKEN_TEXT_SIZE - 1,
                              NULL, &n_bytes, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
            n_bytes == sizeof token->bytes;
