@@ -56,7 +56,7 @@ static void reply_version(void *context, struct http_request *req)
     buf_clear(&text);
 }
 
-/** Dapr's app health: while this says 503 the sidecar delivers nothing. */
+/** Whether events can be handled now, for whoever probes the app port; it needs no token. */
 static void reply_app_health(void *context, struct http_request *req)
 {
     struct service *service = context;
