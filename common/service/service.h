@@ -110,7 +110,7 @@ struct service_spec {
                                                      those of outbox and inbox itself */
     const struct migration *migrations;
     size_t n_migrations;
-    bool keeps_inbox; /* ids of handled events are never purged; else after 30 days */
+    bool keeps_inbox;           /* ids of handled events are never purged; else after 30 days */
     const struct route *routes; /* of the public port */
     size_t n_routes;
     const struct route *app_routes; /* of the app port */
