@@ -106,8 +106,6 @@ void probe_free(struct probe *probe)
 
 void probe_heed(struct probe *probe, const struct event *event)
 {
-    if (strcmp(event->subject, probe->config.replica_name) != 0)
-        return;
     for (size_t i = 0; i < SENT_MAX; i++) {
         struct sent *sent = &probe->sent[i];
 

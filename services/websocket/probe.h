@@ -28,7 +28,7 @@ struct probe_config {
 struct probe *probe_new(const struct probe_config *config);
 void probe_free(struct probe *probe); /* NULL is fine; before the dapr client */
 
-/** A probe event arrived: note it if it is one of ours. */
+/** A probe event arrived: note it if it is one of ours, by its id. */
 void probe_heed(struct probe *probe, const struct event *event);
 
 /** Fail with ERR_UNAVAILABLE unless one of the last two probes came back. */

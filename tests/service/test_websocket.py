@@ -508,6 +508,13 @@ def test_a_frame_that_is_not_allowed_closes_with_its_code(world: World, name: st
             assert sock.recv(1) == b""
 
 
+def test_who_goes_on_sending_after_a_bad_frame_still_gets_the_reason(world: World) -> None:
+    with world.raw(new_user()) as sock:
+        sock.sendall(b"\x81\x02hi" + bytes(1000000))
+        assert read_close(sock)[0] == 1002
+        assert sock.recv(1) == b""  # and not a reset
+
+
 def test_a_ping_is_answered_with_its_payload(world: World) -> None:
     with world.raw(new_user()) as sock:
         for payload in (b"", b"hello", bytes(range(125))):
