@@ -135,7 +135,7 @@ static bool read_cursor(const char *text, struct arena *arena, struct cursor *cu
     const struct json_reading reading = {.fields = cursor_fields, .n_fields = N_CURSOR_FIELDS};
     size_t length = strlen(text), n_bytes;
     unsigned char *json;
-    struct err ignored;
+    struct err ignored = {0};
 
     if (length > CURSOR_MAX)
         return false;
