@@ -1,7 +1,8 @@
 /* services/backend/store/sign_in_store.h — failed sign-ins, counted by account and by address.
  *
  * An attempt is counted as a failure before the password is looked at, and taken back when it was
- * right: so attempts that run at once cannot slip past the lock. */
+ * right: so attempts that run at once cannot slip past the lock. (Right ones count too while they
+ * run: whoever signs in more often at once than there are free failures is told to come again.) */
 #ifndef SERVICES_BACKEND_STORE_SIGN_IN_STORE_H
 #define SERVICES_BACKEND_STORE_SIGN_IN_STORE_H
 
