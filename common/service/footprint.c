@@ -17,6 +17,16 @@ int _gnutls_global_init_skip(void) /* NOLINT(bugprone-reserved-identifier) */
     return 1;
 }
 
+enum { LARGE_BYTES = 128 * 1024 };
+
+/* Left alone, the thresholds grow with what is freed, and the heap keeps bodies of bulks for ever. */
+void footprint_limit_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
 /* One mapping of /proc/self/smaps: a line of addresses, then lines of figures. */
 struct mapping {
     char *start;

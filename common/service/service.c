@@ -310,6 +310,7 @@ int service_serve(const struct service_spec *spec, void *app, void *config)
     struct err err = {0};
     bool ok;
 
+    footprint_limit_heap();
     if (!config_read(spec->keys, spec->n_keys, config, stderr))
         return 2;
     service->spec = spec;
