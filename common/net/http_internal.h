@@ -92,7 +92,7 @@ struct http_server {
     struct http_connection **by_fd;
     size_t n_by_fd;
     struct event *adopt_event; /* runs before anything happens on a new connection */
-    struct loop_timer *sweep_timer;
+    struct loop_timer *sweep_timer, *drain_timer;
     int sweep_ms;
     bool is_idle, is_draining, is_closing;
     void (*drained)(void *arg);

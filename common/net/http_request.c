@@ -347,7 +347,9 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
     if (server->is_draining ||
         (connection->filter.refusal && connection->filter.n_whole == connection->n_handled))
         http_add_header(req, "Connection", "close");
-    if (req->method == HTTP_HEAD && status != 204 && status != 304) {
+    if (status == 204 || status == 304) {
+        assert(n_bytes == 0); /* evhttp would write a body all the same */
+    } else if (req->method == HTTP_HEAD) {
         snprintf(length, sizeof(length), "%zu", n_bytes);
         http_add_header(req, "Content-Length", length);
     } else if (n_bytes > 0) {

@@ -135,6 +135,16 @@ static void open_evhttp(struct http_server *server)
     evconnlistener_enable(server->listener);
 }
 
+static void on_drained(void *arg)
+{
+    struct http_server *server = arg;
+    void (*drained)(void *) = server->drained;
+
+    server->drained = NULL;
+    if (drained)
+        drained(server->drained_arg);
+}
+
 struct http_server *http_server_new(const struct http_server_config *config, struct err *err)
 {
     struct http_server *server = MEM_NEW(struct http_server);
@@ -157,6 +167,7 @@ struct http_server *http_server_new(const struct http_server_config *config, str
     server->adopt_event = evtimer_new(loop_base(server->loop), on_adopt, server);
     assert(server->adopt_event);
     server->sweep_timer = loop_timer_new(server->loop, on_sweep, server);
+    server->drain_timer = loop_timer_new(server->loop, on_drained, server);
     server->sweep_ms =
         least(least(limits->head_limit_ms, limits->body_limit_ms), limits->idle_limit_ms) / 4;
     server->sweep_ms = least(server->sweep_ms, SWEEP_MAX_MS);
@@ -173,20 +184,10 @@ int http_server_port(const struct http_server *server)
     return server->port;
 }
 
-static void on_drained(void *arg)
-{
-    struct http_server *server = arg;
-    void (*drained)(void *) = server->drained;
-
-    server->drained = NULL;
-    if (drained)
-        drained(server->drained_arg);
-}
-
 void http_server_check_drain(struct http_server *server)
 {
     if (server->is_draining && server->drained && server->n_running == 0)
-        loop_defer(server->loop, on_drained, server);
+        loop_timer_start(server->drain_timer, 0);
 }
 
 void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg)
@@ -217,6 +218,7 @@ void http_server_free(struct http_server *server)
         connection->server = NULL;
     }
     loop_timer_free(server->sweep_timer);
+    loop_timer_free(server->drain_timer);
     event_free(server->adopt_event);
     router_free(server->router);
     http_stats_free(server->stats);

@@ -736,6 +736,17 @@ static void open_upgraded(struct fixture *f, struct net_peer *peer, const char *
     assert_non_null(f->upgraded);
 }
 
+static void test_a_server_that_is_freed_while_it_drains_tells_nobody(void **state)
+{
+    struct fixture *f = *state;
+
+    http_server_drain(f->server, note_drained, &f->is_drained);
+    http_server_free(f->server);
+    f->server = NULL;
+    net_turn(f->loop, 3);
+    assert_false(f->is_drained);
+}
+
 static void test_a_drain_waits_for_upgraded_connections(void **state)
 {
     struct fixture *f = *state;
@@ -858,6 +869,7 @@ int main(void)
         TEST(test_a_handler_may_reply_after_the_server_is_gone),
         TEST(test_a_drain_waits_for_running_requests_and_takes_no_new_connections),
         TEST(test_a_drain_of_an_idle_server_ends_at_once_but_not_before_returning),
+        TEST(test_a_server_that_is_freed_while_it_drains_tells_nobody),
         TEST(test_a_drain_waits_for_upgraded_connections),
         TEST(test_a_taken_port_is_named),
         TEST(test_an_upgraded_connection_speaks_both_ways_without_http),
