@@ -5,10 +5,10 @@
 
 #include "common/net/http_server.h"
 
-/* One state per place in a request. A step takes at least one byte or changes the state; it reads
- * as far as its own place reaches, so that long values and bodies cost one call. Known fields are
- * collected in `word` and judged at the end of their line; the order of the enum matters: all up to
- * AT_HEAD_LF are the head. */
+/* One state per place in a request. A step takes at least one byte or changes the state; where there
+ * may be many, it takes the whole run, so that long values and bodies cost one call. Known fields
+ * are collected in `word` and judged at the end of their line. The order of the enum matters: all up
+ * to AT_HEAD_LF are the head. */
 enum state {
     AT_START,
     IN_METHOD,
@@ -119,24 +119,22 @@ static const char *word(struct http_filter *filter)
     return filter->word;
 }
 
-static size_t take_start(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_start(struct http_filter *filter, char c)
 {
     const struct http_filter fresh = {
         .limits = filter->limits, .n_whole = filter->n_whole, .state = IN_METHOD};
 
-    (void)bytes;
-    (void)n_bytes;
+    (void)c;
     *filter = fresh;
     return 0;
 }
 
-static size_t take_method(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_method(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    if (*bytes != ' ') {
-        if (!is_in(TOKEN, *bytes))
+    if (c != ' ') {
+        if (!is_in(TOKEN, c))
             return refuse(filter, &BAD_METHOD);
-        return collect(filter, *bytes) ? 1 : refuse(filter, &UNKNOWN_METHOD);
+        return collect(filter, c) ? 1 : refuse(filter, &UNKNOWN_METHOD);
     }
     if (filter->n_word == 0)
         return refuse(filter, &BAD_METHOD);
@@ -153,34 +151,33 @@ static size_t take_method(struct http_filter *filter, const char *bytes, size_t 
 
 /* "//" would be a host to evhttp's parser; an absolute URI is for proxies. `n_word` counts the
  * first two characters. */
+static bool begins_target(struct http_filter *filter, char c)
+{
+    if (filter->n_word++ > 0)
+        return c != '/' && !filter->is_star;
+    filter->is_star = c == '*' && filter->is_options;
+    return c == '/' || filter->is_star;
+}
+
 static size_t take_target(struct http_filter *filter, const char *bytes, size_t n_bytes)
 {
     size_t i;
 
-    for (i = 0; i < n_bytes && bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '#'; i++) {
-        if (filter->n_word >= 2)
-            continue;
-        if (filter->n_word == 0)
-            filter->is_star = bytes[i] == '*' && filter->is_options;
-        if (filter->n_word == 0 ? bytes[i] != '/' && !filter->is_star
-                                : bytes[i] == '/' || filter->is_star)
+    for (i = 0; i < n_bytes && bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '#'; i++)
+        if (filter->n_word < 2 && !begins_target(filter, bytes[i]))
             return refuse(filter, &BAD_TARGET);
-        filter->n_word++;
-    }
-    if (i < n_bytes) {
-        if (bytes[i] != ' ' || filter->n_word == 0)
-            return refuse(filter, &BAD_TARGET);
-        go(filter, IN_VERSION);
-        i++;
-    }
-    return i;
+    if (i == n_bytes)
+        return i;
+    if (bytes[i] != ' ' || filter->n_word == 0)
+        return refuse(filter, &BAD_TARGET);
+    go(filter, IN_VERSION);
+    return i + 1;
 }
 
-static size_t take_version(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_version(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    if (*bytes != '\r')
-        return *bytes > ' ' && collect(filter, *bytes) ? 1 : refuse(filter, &BAD_VERSION);
+    if (c != '\r')
+        return c > ' ' && collect(filter, c) ? 1 : refuse(filter, &BAD_VERSION);
     word(filter);
     if (strncmp(filter->word, "HTTP/", 5) != 0)
         return refuse(filter, &BAD_VERSION);
@@ -190,21 +187,19 @@ static size_t take_version(struct http_filter *filter, const char *bytes, size_t
     return go(filter, AT_REQUEST_LINE_LF);
 }
 
-static size_t take_line_lf(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_line_lf(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    return *bytes == '\n' ? go(filter, AT_FIELD) : refuse(filter, &BAD_LINE_END);
+    return c == '\n' ? go(filter, AT_FIELD) : refuse(filter, &BAD_LINE_END);
 }
 
-static size_t take_field(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_field(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    if (*bytes == '\r')
+    if (c == '\r')
         return go(filter, AT_HEAD_LF);
-    if (*bytes == ' ' || *bytes == '\t')
+    if (c == ' ' || c == '\t')
         return refuse(filter, &FOLDED);
-    if (!is_in(TOKEN, *bytes))
-        return refuse(filter, *bytes == '\n' ? &BAD_LINE_END : &BAD_NAME);
+    if (!is_in(TOKEN, c))
+        return refuse(filter, c == '\n' ? &BAD_LINE_END : &BAD_NAME);
     if (filter->n_fields == HTTP_FIELDS_MAX)
         return refuse(filter, &TOO_MANY_FIELDS);
     filter->n_fields++;
@@ -257,12 +252,11 @@ static size_t take_name(struct http_filter *filter, const char *bytes, size_t n_
 }
 
 /* evhttp skips spaces here, and only spaces: a tab before a value we judge would part us. */
-static size_t take_before_value(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_before_value(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    if (*bytes == ' ')
+    if (c == ' ')
         return 1;
-    if (*bytes == '\t' && filter->field != FIELD_OTHER)
+    if (c == '\t' && filter->field != FIELD_OTHER)
         return refuse(filter, &BAD_VALUE);
     go(filter, IN_VALUE);
     return 0;
@@ -302,24 +296,21 @@ static const struct http_refusal *judge_value(struct http_filter *filter)
     return NULL;
 }
 
+/* What the value of a field that is judged whole is, when it is longer than any that is right. */
+static const struct http_refusal *const too_long[] = {
+    [FIELD_LENGTH] = &BAD_LENGTH,
+    [FIELD_ENCODING] = &UNKNOWN_ENCODING,
+    [FIELD_EXPECT] = &UNKNOWN_EXPECT,
+};
+
 static const struct http_refusal *take_value_byte(struct http_filter *filter, char c)
 {
-    switch ((enum field)filter->field) {
-    case FIELD_LENGTH:
-        return collect(filter, c) ? NULL : &BAD_LENGTH;
-    case FIELD_ENCODING:
-        return collect(filter, c) ? NULL : &UNKNOWN_ENCODING;
-    case FIELD_EXPECT:
-        return collect(filter, c) ? NULL : &UNKNOWN_EXPECT;
-    case FIELD_HOST:
-        if (c == ' ' || c == '\t')
-            filter->host_ended = true;
-        else if (filter->host_ended || !is_in(HOST, c))
-            return &BAD_HOST;
-        break;
-    case FIELD_OTHER:
-        break;
-    }
+    if (filter->field != FIELD_HOST)
+        return collect(filter, c) ? NULL : too_long[filter->field];
+    if (c == ' ' || c == '\t')
+        filter->host_ended = true;
+    else if (filter->host_ended || !is_in(HOST, c))
+        return &BAD_HOST;
     return NULL;
 }
 
@@ -356,49 +347,48 @@ static size_t end_request(struct http_filter *filter)
     return go(filter, AT_START);
 }
 
-static size_t take_head_lf(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static const struct http_refusal *judge_head(const struct http_filter *filter)
 {
-    (void)n_bytes;
-    if (*bytes != '\n')
-        return refuse(filter, &BAD_LINE_END);
     if (!filter->has_host && !filter->is_1_0)
-        return refuse(filter, &NO_HOST);
+        return &NO_HOST;
     if (filter->has_encoding && filter->has_length)
-        return refuse(filter, &BOTH_LENGTHS);
+        return &BOTH_LENGTHS;
     if (filter->has_encoding && filter->is_1_0)
-        return refuse(filter, &OLD_ENCODING);
+        return &OLD_ENCODING;
     if (filter->is_head && (filter->is_chunked || filter->remaining > 0))
-        return refuse(filter, &HEAD_BODY);
+        return &HEAD_BODY;
+    return NULL;
+}
+
+static size_t take_head_lf(struct http_filter *filter, char c)
+{
+    const struct http_refusal *refusal = c == '\n' ? judge_head(filter) : &BAD_LINE_END;
+
+    if (refusal)
+        return refuse(filter, refusal);
     if (filter->is_chunked)
         return go(filter, IN_CHUNK_SIZE);
     return filter->remaining > 0 ? go(filter, IN_BODY) : end_request(filter);
 }
 
-/* Skip what belongs to the body or chunk; return how much. */
-static size_t skip(struct http_filter *filter, size_t n_bytes)
+/* The body, or one chunk of it. */
+static size_t take_payload(struct http_filter *filter, const char *bytes, size_t n_bytes)
 {
     size_t n = n_bytes < filter->remaining ? n_bytes : (size_t)filter->remaining;
 
-    filter->remaining -= n;
-    return n;
-}
-
-static size_t take_body(struct http_filter *filter, const char *bytes, size_t n_bytes)
-{
-    size_t n = skip(filter, n_bytes);
-
     (void)bytes;
-    if (filter->remaining == 0)
+    filter->remaining -= n;
+    if (filter->remaining == 0 && filter->state == IN_BODY)
         end_request(filter);
+    else if (filter->remaining == 0)
+        go(filter, AT_CHUNK_CR);
     return n;
 }
 
-static size_t take_chunk_size(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_chunk_size(struct http_filter *filter, char c)
 {
-    char c = *bytes;
     unsigned digit;
 
-    (void)n_bytes;
     if (c == '\r' && filter->n_word > 0)
         return go(filter, AT_CHUNK_SIZE_LF);
     if (c >= '0' && c <= '9')
@@ -415,10 +405,9 @@ static size_t take_chunk_size(struct http_filter *filter, const char *bytes, siz
     return 1;
 }
 
-static size_t take_chunk_size_lf(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_chunk_size_lf(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    if (*bytes != '\n')
+    if (c != '\n')
         return refuse(filter, &BAD_LINE_END);
     filter->n_body_bytes += filter->remaining;
     if (filter->n_body_bytes > (uint64_t)filter->limits->body_max_bytes)
@@ -426,62 +415,41 @@ static size_t take_chunk_size_lf(struct http_filter *filter, const char *bytes, 
     return go(filter, filter->remaining > 0 ? IN_CHUNK : AT_LAST_CR);
 }
 
-static size_t take_chunk(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_chunk_cr(struct http_filter *filter, char c)
 {
-    size_t n = skip(filter, n_bytes);
-
-    (void)bytes;
-    if (filter->remaining == 0)
-        go(filter, AT_CHUNK_CR);
-    return n;
+    return c == '\r' ? go(filter, AT_CHUNK_LF) : refuse(filter, &BAD_CHUNK_END);
 }
 
-static size_t take_chunk_cr(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_chunk_lf(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    return *bytes == '\r' ? go(filter, AT_CHUNK_LF) : refuse(filter, &BAD_CHUNK_END);
-}
-
-static size_t take_chunk_lf(struct http_filter *filter, const char *bytes, size_t n_bytes)
-{
-    (void)n_bytes;
-    return *bytes == '\n' ? go(filter, IN_CHUNK_SIZE) : refuse(filter, &BAD_CHUNK_END);
+    return c == '\n' ? go(filter, IN_CHUNK_SIZE) : refuse(filter, &BAD_CHUNK_END);
 }
 
 /* evhttp would add trailers to the fields of the head: whatever a proxy checked there. */
-static size_t take_last_cr(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_last_cr(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    return *bytes == '\r' ? go(filter, AT_LAST_LF) : refuse(filter, &TRAILER);
+    return c == '\r' ? go(filter, AT_LAST_LF) : refuse(filter, &TRAILER);
 }
 
-static size_t take_last_lf(struct http_filter *filter, const char *bytes, size_t n_bytes)
+static size_t take_last_lf(struct http_filter *filter, char c)
 {
-    (void)n_bytes;
-    return *bytes == '\n' ? end_request(filter) : refuse(filter, &BAD_LINE_END);
+    return c == '\n' ? end_request(filter) : refuse(filter, &BAD_LINE_END);
 }
 
-typedef size_t step_fn(struct http_filter *filter, const char *bytes, size_t n_bytes);
-static step_fn *const steps[N_STATES] = {
-    [AT_START] = take_start,
-    [IN_METHOD] = take_method,
-    [IN_TARGET] = take_target,
-    [IN_VERSION] = take_version,
-    [AT_REQUEST_LINE_LF] = take_line_lf,
-    [AT_FIELD] = take_field,
-    [IN_NAME] = take_name,
-    [BEFORE_VALUE] = take_before_value,
-    [IN_VALUE] = take_value,
-    [AT_FIELD_LF] = take_line_lf,
-    [AT_HEAD_LF] = take_head_lf,
-    [IN_BODY] = take_body,
-    [IN_CHUNK_SIZE] = take_chunk_size,
-    [AT_CHUNK_SIZE_LF] = take_chunk_size_lf,
-    [IN_CHUNK] = take_chunk,
-    [AT_CHUNK_CR] = take_chunk_cr,
-    [AT_CHUNK_LF] = take_chunk_lf,
-    [AT_LAST_CR] = take_last_cr,
-    [AT_LAST_LF] = take_last_lf,
+static size_t (*const byte_steps[N_STATES])(struct http_filter *filter, char c) = {
+    [AT_START] = take_start,           [IN_METHOD] = take_method,
+    [IN_VERSION] = take_version,       [AT_REQUEST_LINE_LF] = take_line_lf,
+    [AT_FIELD] = take_field,           [BEFORE_VALUE] = take_before_value,
+    [AT_FIELD_LF] = take_line_lf,      [AT_HEAD_LF] = take_head_lf,
+    [IN_CHUNK_SIZE] = take_chunk_size, [AT_CHUNK_SIZE_LF] = take_chunk_size_lf,
+    [AT_CHUNK_CR] = take_chunk_cr,     [AT_CHUNK_LF] = take_chunk_lf,
+    [AT_LAST_CR] = take_last_cr,       [AT_LAST_LF] = take_last_lf,
+};
+
+static size_t (*const run_steps[N_STATES])(struct http_filter *filter, const char *bytes,
+                                           size_t n_bytes) = {
+    [IN_TARGET] = take_target, [IN_NAME] = take_name,     [IN_VALUE] = take_value,
+    [IN_BODY] = take_payload,  [IN_CHUNK] = take_payload,
 };
 
 void http_filter_init(struct http_filter *filter, const struct http_limits *limits)
@@ -496,7 +464,9 @@ bool http_filter_feed(struct http_filter *filter, const char *bytes, size_t n_by
     while (at < n_bytes && !filter->refusal) {
         bool was_target = filter->state == IN_TARGET;
         bool was_head = filter->state <= AT_HEAD_LF;
-        size_t n = steps[filter->state](filter, bytes + at, n_bytes - at);
+        size_t n = run_steps[filter->state]
+                       ? run_steps[filter->state](filter, bytes + at, n_bytes - at)
+                       : byte_steps[filter->state](filter, bytes[at]);
 
         at += n;
         if (!was_head)

@@ -338,7 +338,7 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
     if (server)
         http_stats_count(server->stats, req->route, req->method, status,
                          clock_monotonic_us() - req->began_us);
-    if (!connection->evcon) {
+    if (!server || !connection->evcon) {
         drop_reply(connection, ev);
         return;
     }
