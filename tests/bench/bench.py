@@ -17,10 +17,12 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(pathlib.Path(__file__).resolve().parent)]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts"), str(pathlib.Path(__file__).resolve().parent)]
 
 import baseline  # noqa: E402
 import start  # noqa: E402
+from hop import Hop, create_topics  # noqa: E402
+from system import BULK, Memory, System  # noqa: E402
 from world import World  # noqa: E402
 
 CLIENTS = 64
@@ -63,10 +65,10 @@ class Bench:
         self.figures.append(figure)
         print("  " + "  ".join(part for part in figure.row() if part), flush=True)
 
-    def load(self, port: int, requests: pathlib.Path, status: int) -> dict:
+    def load(self, port: int, requests: pathlib.Path, status: int, clients: int = CLIENTS) -> dict:
         argv = [
             str(self.build / "tests/bench/load"),
-            *(str(port), str(CLIENTS), "1000", str(self.seconds * 1000), str(status), str(requests)),
+            *(str(port), str(clients), "1000", str(self.seconds * 1000), str(status), str(requests)),
         ]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -107,6 +109,43 @@ class Bench:
         finally:
             world.close()
 
+    def system(self, broker: str) -> None:
+        """Everything behind daprd: memory under load, then the way of an event."""
+        system = System(broker, self.directory)
+        try:
+            system.open()
+            print(f"  the system is up on {broker}; registering its users", flush=True)
+            system.register()
+            system.watch()
+            memory = Memory(system.stack)
+            created = self.load(system.stack.port("backend", "http"), system.create_requests(), 201)
+            seconds = system.wait_quiet()
+            note = f"{broker}: {created['per_s']:,.0f} tasks created/s beside all consumers, {seconds:.1f} s to empty the outbox"
+            for name, mib in memory.close().items():
+                self.add(f"memory of {name}, {broker}", mib, "MiB", 12, note=note)
+            create_topics(system.stack, ["bench-bare", "bench-void"])
+            hop = Hop(system.stack, ["task-events", "bench-bare"])
+            try:
+                self.delivery(broker, system, hop)
+            finally:
+                hop.close()
+        finally:
+            system.close()
+
+    def delivery(self, broker: str, system: System, hop: Hop) -> None:
+        relayed, bare = system.relay_latency(hop, 20 if self.pairs < 5 else 200)
+        ours, theirs = statistics.median(relayed), statistics.median(bare)
+        note = f"reply to delivery {ours:.1f} ms; bare daprd hop {theirs:.1f} ms"
+        self.add(f"delivery through the relay, {broker}, share of a bare hop", ours / theirs, "", 3, note=note)
+        requests = system.bulk_requests(hop)
+        rates = []
+        for _ in range(max(2, self.pairs // 2)):
+            bulks = self.load(hop.port, requests, 204, 2)["per_s"] * BULK
+            rates.append((system.relay_rate(), bulks))
+        note = "relay {:,.0f}/s; bare bulks {:,.0f}/s".format(*map(statistics.median, zip(*rates)))
+        share = statistics.median(ours / bare for ours, bare in rates)
+        self.add(f"events through the relay, {broker}, share of bare bulks", share, "", 0.5, True, note, rates)
+
     def start(self) -> None:
         for name in ("backend", "recurring-task", "notification", "audit", "websocket"):
             if not (self.build / name).exists():
@@ -128,7 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
     parser.add_argument("--quick", action="store_true", help="two short pairs: to try it out")
-    parser.add_argument("--only", default="read,create,start", help="a,b: only these")
+    parser.add_argument("--only", default="read,create,start,redis,kafka", help="a,b: only these")
     options = parser.parse_args()
     only = set(options.only.split(","))
     os.environ["BUILD_DIR"] = str(pathlib.Path(options.build).resolve())
@@ -138,6 +177,9 @@ def main() -> int:
             bench.backend(only)
         if "start" in only:
             bench.start()
+        for broker in ("redis", "kafka"):
+            if broker in only:
+                bench.system(broker)
     print_table(bench.figures)
     out = pathlib.Path(options.build) / "bench.json"
     out.write_text(json.dumps([dataclasses.asdict(f) for f in bench.figures], indent=1) + "\n")
