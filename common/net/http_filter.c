@@ -1,5 +1,6 @@
 #include "common/net/http_filter.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -464,10 +465,14 @@ bool http_filter_feed(struct http_filter *filter, const char *bytes, size_t n_by
     while (at < n_bytes && !filter->refusal) {
         bool was_target = filter->state == IN_TARGET;
         bool was_head = filter->state <= AT_HEAD_LF;
-        size_t n = run_steps[filter->state]
-                       ? run_steps[filter->state](filter, bytes + at, n_bytes - at)
-                       : byte_steps[filter->state](filter, bytes[at]);
+        size_t n;
 
+        if (run_steps[filter->state]) {
+            n = run_steps[filter->state](filter, bytes + at, n_bytes - at);
+        } else {
+            assert(byte_steps[filter->state]);
+            n = byte_steps[filter->state](filter, bytes[at]);
+        }
         at += n;
         if (!was_head)
             continue;

@@ -206,12 +206,11 @@ void http_server_free(struct http_server *server)
     if (!server)
         return;
     server->is_closing = true;
-    TAILQ_FOREACH(connection, &server->connections, link)
-    {
-        /* its handler still has the request: it stays valid until the reply */
+    for (connection = TAILQ_FIRST(&server->connections); connection;
+         connection = TAILQ_NEXT(connection, link))
         if (connection->state == HTTP_CONNECTION_HANDLED)
+            /* its handler still has the request: it stays valid until the reply */
             evhttp_request_own(connection->request.ev);
-    }
     evhttp_free(server->evhttp);
     while ((connection = TAILQ_FIRST(&server->orphans))) {
         TAILQ_REMOVE(&server->orphans, connection, link);

@@ -29,11 +29,13 @@ struct hub_socket {
     struct user *user; /* NULL: one too many, closing */
 };
 
+LIST_HEAD(hub_list, hub_socket);
+
 struct hub {
     struct hub_config config;
     struct user_map *users;
     struct recent_seqs *recent;
-    LIST_HEAD(, hub_socket) sockets;
+    struct hub_list sockets;
     size_t n_sockets;
     struct loop_timer *tick_timer;
     int tick_ms;
@@ -225,10 +227,8 @@ void hub_send(struct hub *hub, const struct uuid *user_id, struct frame *frame)
 
     if (!user)
         return;
-    TAILQ_FOREACH(s, &user->sockets, of_user)
-    {
+    for (s = TAILQ_FIRST(&user->sockets); s; s = TAILQ_NEXT(s, of_user))
         socket_send(s->socket, frame);
-    }
     metrics_add(hub->frame_counter, (double)user->n_sockets);
 }
 
@@ -239,10 +239,8 @@ void hub_close_user(struct hub *hub, const struct uuid *user_id, uint16_t code, 
 
     if (!user)
         return;
-    TAILQ_FOREACH(s, &user->sockets, of_user)
-    {
+    for (s = TAILQ_FIRST(&user->sockets); s; s = TAILQ_NEXT(s, of_user))
         socket_close(s->socket, code, reason);
-    }
 }
 
 void hub_drain(struct hub *hub, int within_ms)
