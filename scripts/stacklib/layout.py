@@ -43,7 +43,7 @@ class Layout:
     """The paths below one stack's directory."""
 
     def __init__(self, directory: str):
-        self.dir = pathlib.Path(os.path.abspath(directory))
+        self.dir = pathlib.Path(os.path.realpath(directory))
         if any(char in str(self.dir) for char in "\"%;\n\r\\"):
             raise StackError(f'{self.dir}: supervisord cannot use a path with ", %, ; or \\')
         self.logs = self.dir / "logs"
