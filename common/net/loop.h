@@ -6,6 +6,7 @@
 
 #include "common/base/err.h"
 
+/* It belongs to one thread: another one wakes it through an eventfd that it watches. */
 struct event_base;
 struct loop;
 struct loop_timer;

@@ -647,6 +647,9 @@ def test_it_is_ready_once_a_probe_came_back_and_while_they_do(world_maker) -> No
     assert "probe" in problem.json()["detail"]
     assert {p.event["subject"] for p in probes(world)} == {"ws-0"}
     assert len({p.event["ownerid"] for p in probes(world)}) == len(probes(world))
+    status, headers, _ = answer(world, handshake(world.ticket(new_user())))
+    assert status == 503  # nobody would bring this socket anything
+    assert headers["retry-after"] == "1"
     world.sidecar.is_live = True
     world.service.wait_ready()
     world.sidecar.is_live = False

@@ -12,6 +12,7 @@
 #include "services/websocket/domain/origin.h"
 #include "services/websocket/domain/ticket.h"
 #include "services/websocket/handlers/handlers.h"
+#include "services/websocket/probe.h"
 #include "services/websocket/sockets/hub.h"
 
 enum { USED_TTL_S = TICKET_LIFE_MAX_S, USED_LIMIT_MS = 3000, USED_KEY_SIZE = 64 };
@@ -46,15 +47,26 @@ void socket_open_start(void *context, struct http_request *req)
     flow_start(&o->flow, &socket_open_plan, http_header(req, "traceparent"));
 }
 
+/* A socket that no update would reach is worse than none: its client would believe itself up to
+ * date. */
+static bool check_live(const struct app *app, struct err *err)
+{
+    struct err lack;
+
+    if (app->is_draining)
+        return err_set(err, ERR_UNAVAILABLE, "this server is going away");
+    if (!probe_is_back(app->probe, &lack))
+        return err_set(err, ERR_UNAVAILABLE, "waiting for %s", lack.text);
+    return true;
+}
+
 static enum flow_next check_handshake(struct flow *flow)
 {
     static const char *const parameters[] = {"ticket", NULL};
     struct socket_open *o = (struct socket_open *)flow;
 
-    if (o->app->is_draining) {
-        err_set(&flow->err, ERR_UNAVAILABLE, "this server is going away");
+    if (!check_live(o->app, &flow->err))
         return flow_fail(flow);
-    }
     if (!handshake_is_upgrade(&o->handshake) || !handshake_is_known_version(&o->handshake)) {
         o->is_no_upgrade = true;
         err_set_slug(&flow->err, ERR_INVALID, "upgrade_required",
@@ -109,10 +121,8 @@ static enum flow_next open_socket(struct flow *flow)
     char head[HANDSHAKE_HEAD_SIZE];
     struct http_upgraded *upgraded;
 
-    if (o->app->is_draining) {
-        err_set(&flow->err, ERR_UNAVAILABLE, "this server is going away");
+    if (!check_live(o->app, &flow->err))
         return flow_fail(flow);
-    }
     handshake_write_head(&o->handshake, head);
     upgraded = http_upgrade(o->req, head);
     o->req = NULL;
@@ -135,6 +145,12 @@ static void reply_upgrade_required(struct socket_open *o, const char *trace_id)
     buf_clear(&body);
 }
 
+static void reply_try_later(struct socket_open *o, const char *trace_id)
+{
+    http_add_header(o->req, "Retry-After", "1");
+    http_reply_err(o->req, &o->flow.err, trace_id);
+}
+
 static void reply_and_free(struct flow *flow)
 {
     struct socket_open *o = (struct socket_open *)flow;
@@ -150,6 +166,8 @@ static void reply_and_free(struct flow *flow)
              KV("ms", (clock_monotonic_us() - flow->began_us) / 1000));
     if (o->is_no_upgrade)
         reply_upgrade_required(o, trace_id);
+    else if (has_failed && flow->err.code == ERR_UNAVAILABLE)
+        reply_try_later(o, trace_id);
     else if (has_failed)
         http_reply_err(o->req, &flow->err, trace_id);
     flow_clear(flow);
