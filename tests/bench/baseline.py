@@ -47,16 +47,13 @@ class Statement:
 
 def capture(world: World) -> dict[str, Statement]:
     """Have one task read and one created while PostgreSQL logs what it executes."""
-    database = world.database
-    database.execute("backend", "ALTER ROLE backend_a SET log_min_duration_statement = 0")
-    world.restart_service()
+    world.set_role("log_min_duration_statement = 0")
     token = world.token(0)
     client = httpx.Client(base_url=world.service.url, headers={"Authorization": f"Bearer {token}"})
     read = client.get(f"/api/v1/tasks/{ID_PREFIX}{FIRST}")
     created = client.post("/api/v1/tasks", json=NEW_TASK)
     assert (read.status_code, created.status_code) == (200, 201), (read.text, created.text)
-    database.execute("backend", "ALTER ROLE backend_a RESET log_min_duration_statement")
-    world.restart_service()
+    world.set_role("log_min_duration_statement = -1")
     found = {m["name"]: Statement(m) for m in EXECUTED.finditer(world.cluster.log.read_text())}
     return {"read": found["task_get"], "create": found["task_add"]}
 

@@ -102,6 +102,11 @@ class World:
         self.service.sidecar.fail("POST", "/v1.0/publish", 503, times=-1)
         self.service.start()
 
+    def set_role(self, setting: str) -> None:
+        """Of the role that the backend and pgbench sign in as."""
+        self.database.execute("backend", f"ALTER ROLE backend_a SET {setting}")
+        self.restart_service()
+
     def restart_service(self) -> None:
         self.service.close()
         self.start_service()
