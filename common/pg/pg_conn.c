@@ -115,6 +115,17 @@ static void watch_connecting(struct pg_conn *conn, short what)
     event_add(conn->readable, NULL);
 }
 
+/* What libpq says of a URL it cannot read quotes it, with the password. */
+static const char *why_unreadable(const char *url)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+
+    if (options == NULL)
+        return "the URL is malformed";
+    PQconninfoFree(options);
+    return NULL;
+}
+
 void pg_conn_open(struct pg_conn *conn)
 {
     const char *values[] = {
@@ -123,6 +134,7 @@ void pg_conn_open(struct pg_conn *conn)
 
     conn->pg = PQconnectStartParams(connect_keys, values, 1);
     if (conn->pg == NULL || PQstatus(conn->pg) == CONNECTION_BAD) {
+        conn->why = why_unreadable(conn->set->url);
         conn->is_broken = true;
         set_state(conn, PG_CONN_CONNECTING); /* a failed attempt, seen at the turn's end */
         return;
@@ -379,6 +391,7 @@ void pg_conn_close(struct pg_conn *conn)
     PQfinish(conn->pg);
     conn->pg = NULL;
     conn->is_broken = conn->is_corked = false;
+    conn->why = NULL;
     conn->n_sent = 0;
     if (conn->state != PG_CONN_CLOSED)
         set_state(conn, PG_CONN_CLOSED);
@@ -407,6 +420,8 @@ void pg_conn_lose(struct pg_conn *conn, const char *why)
     struct err err;
     struct pg_call *call;
 
+    if (why == NULL)
+        why = conn->why;
     if (why == NULL && conn->answer != NULL)
         why = PQresultErrorField(conn->answer, PG_DIAG_MESSAGE_PRIMARY);
     if (why == NULL || *why == '\0')

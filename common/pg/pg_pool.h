@@ -62,6 +62,7 @@ struct pg_conn {
     int n_prepared;                    /* answers seen while preparing */
     int n_sent;                        /* calls sent in this turn of the loop */
     bool is_corked, is_broken;
+    const char *why;    /* it is broken; NULL: libpq says it */
     int64_t give_up_us; /* while connecting or preparing */
 };
 

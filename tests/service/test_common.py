@@ -11,7 +11,7 @@ import pytest
 from support.postgres import Cluster
 from support.service import build_dir
 
-PROGRAMS = ("pg/test_pool", "pg/test_migrate", "pg/test_outbox", "dapr/test_relay")
+PROGRAMS = ("pg/test_pool", "pg/test_pool_loss", "pg/test_migrate", "pg/test_outbox", "dapr/test_relay")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
