@@ -13,7 +13,7 @@ from support.waiting import wait_for
 def cloud_event(owner: str, data: object, kind: str = "todo.task.created.v1") -> dict:
     return {
         "specversion": "1.0", "id": str(uuid.uuid4()), "source": "/todo/backend", "type": kind,
-        "subject": str(uuid.uuid4()), "time": "2026-01-01T00:00:00Z", "ownerid": owner, "seq": "1",
+        "subject": str(uuid.uuid4()), "time": "2026-01-01T00:00:00.000Z", "ownerid": owner, "seq": "1",
         "traceid": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "datacontenttype": "application/json", "data": data,
@@ -28,6 +28,12 @@ def letters_of(stack, event: dict) -> list[dict[str, Any]]:
         f"%{event['id']}%",
     )
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def arrivals_of(stack, event: dict) -> dict[str, int]:
+    """How often each consumer's letter about `event` came."""
+    rows = stack.query("SELECT consumer, arrivals FROM audit.dead_letter WHERE event LIKE %s", f"%{event['id']}%")
+    return dict(rows)
 
 
 def test_an_unreadable_event_is_a_dead_letter_within_10_s_and_the_stream_goes_on(stack):
@@ -48,8 +54,31 @@ def test_an_unreadable_event_is_a_dead_letter_within_10_s_and_the_stream_goes_on
     person.close()
 
 
-def test_a_replayed_dead_letter_reaches_its_consumer_once(stack):
-    """What was unreadable stays so: the replay is counted, and ends as the same dead letter."""
+def test_bytes_that_are_no_event_are_a_dead_letter_within_10_s_and_the_stream_goes_on(stack):
+    """They never reach a service: the sidecar itself moves them to the dead letters."""
+    person = Person(stack.url)
+    before = person.create("Before the garbage")
+    garbage = f"no JSON at all: {uuid.uuid4()}"
+    began = time.monotonic()
+    params = {"metadata.rawPayload": "true", "metadata.partitionKey": person.account["id"]}
+    headers = {"content-type": "text/plain"}
+    answer = stack.dapr("backend", "POST", "publish/pubsub/task-events", params=params, headers=headers, content=garbage)
+    assert answer.status_code == 204, answer.text
+    after = person.create("After the garbage")
+
+    def kept():
+        return stack.query("SELECT id FROM audit.dead_letter WHERE event_b64 = encode(%s, 'base64')", garbage.encode())
+
+    wait_for("the garbage among the dead letters", kept, 10)
+    assert time.monotonic() - began < 10
+    for task in (before, after):
+        wait_for("the tasks in the audit trail", lambda t=task: person.history(t["id"]))
+    assert len(kept()) == 1, "the same bytes are kept once, whoever could not read them"
+    person.close()
+
+
+def test_a_replayed_dead_letter_comes_again_and_who_has_handled_it_does_nothing(stack):
+    """What was unreadable stays so, and the letter is back; audit had it before and keeps one entry."""
     person = Person(stack.url)
     poison = cloud_event(person.account["id"], {}, kind="todo.task.unheard-of.v1")
     stack.publish("backend", "task-events", poison, partition_key=person.account["id"])
@@ -58,4 +87,6 @@ def test_a_replayed_dead_letter_reaches_its_consumer_once(stack):
     assert replay.returncode == 0, replay.stdout + replay.stderr
     replayed = [letter for letter in letters_of(stack, poison) if letter["replayed_at"]]
     assert [letter["id"] for letter in replayed] == [letters[0]["id"]]
+    wait_for("the letter's return", lambda: arrivals_of(stack, poison)[letters[0]["consumer"]] == 2)
+    assert [entry["id"] for entry in person.history() if entry["type"] == poison["type"]] == [poison["id"]]
     person.close()
