@@ -38,15 +38,13 @@ static const char CHALLENGE[] = "Bearer realm=\"todo\"";
 static const char CHALLENGE_TOKEN[] = "Bearer realm=\"todo\", error=\"invalid_token\"";
 static const char CHALLENGE_SCOPE[] = "Bearer realm=\"todo\", error=\"insufficient_scope\"";
 
-/* RFC 6750 §3: what a 401 or 403 must say in a header. */
-static void challenge(struct request *request, const char *value)
+static void add_challenge(struct request *request, const char *value)
 {
     http_add_header(request->req, "WWW-Authenticate", value);
 }
 
 static enum flow_next refuse(struct request *request)
 {
-    challenge(request, CHALLENGE_TOKEN);
     err_set(&request->flow.err, ERR_UNAUTHENTICATED, "the token is not valid");
     return flow_fail(&request->flow);
 }
@@ -75,7 +73,7 @@ static bool authorise(struct request *request, const struct principal *who)
         return true;
     unsigned missing = request->scope & ~who->scopes;
 
-    challenge(request, CHALLENGE_SCOPE);
+    add_challenge(request, CHALLENGE_SCOPE);
     if (missing & SCOPE_SESSION)
         return err_set_slug(&request->flow.err, ERR_FORBIDDEN, "session_required",
                             "this needs a signed-in session, not a personal API token");
@@ -112,7 +110,6 @@ static void on_session_checked(void *arg, const struct err *err)
     if (err == NULL && !lookup->is_alive) {
         err_set_slug(&ended, ERR_UNAUTHENTICATED, "session_ended",
                      "the session has ended; sign in again");
-        challenge(request, CHALLENGE_TOKEN);
         err = &ended;
     }
     if (err == NULL) {
@@ -143,11 +140,8 @@ static enum flow_next authenticate_access_token(struct request *request, const c
     struct jwt_claims claims = {.audience = JWT_AUDIENCE_API};
     struct token_entry *entry = &lookup->entry;
 
-    if (!jwt_verify(app->token_keys, token, now_ms, &flow->arena, &claims, &flow->err)) {
-        if (flow->err.code == ERR_UNAUTHENTICATED)
-            challenge(request, CHALLENGE_TOKEN);
+    if (!jwt_verify(app->token_keys, token, now_ms, &flow->arena, &claims, &flow->err))
         return flow_fail(flow);
-    }
     *entry = (struct token_entry){.digest = digest, .expires_at = claims.expires_at_s * 1000};
     entry->who.scopes = SCOPE_ALL;
     if (!uuid_read(claims.subject, &entry->who.user_id) || claims.session_id == NULL ||
@@ -180,7 +174,6 @@ static void on_api_token_found(void *arg, const struct err *err)
 
     if (err == NULL && lookup->who.user_id.text[0] == '\0') {
         err_set(&unknown, ERR_UNAUTHENTICATED, "the token is not valid");
-        challenge(lookup->request, CHALLENGE_TOKEN);
         err = &unknown;
     }
     resume(lookup->request, &lookup->who, err);
@@ -192,7 +185,6 @@ enum flow_next request_authenticate(struct flow *flow)
     const char *header = http_header(request->req, "Authorization");
 
     if (header == NULL || strncasecmp(header, BEARER, sizeof BEARER - 1) != 0) {
-        challenge(request, CHALLENGE);
         err_set_slug(&flow->err, ERR_UNAUTHENTICATED, "token_missing",
                      "the header Authorization: Bearer … is missing");
         return flow_fail(flow);
@@ -200,6 +192,7 @@ enum flow_next request_authenticate(struct flow *flow)
     const char *token = header + sizeof BEARER - 1;
 
     token += strspn(token, " ");
+    request->has_token = true;
     if (secret_token_is_api(token))
         return authenticate_api_token(request, token);
     return authenticate_access_token(request, token);
@@ -283,6 +276,8 @@ void request_end(struct request *request)
         char trace_id[33];
 
         request_hide_inner(&flow->err);
+        if (flow->err.code == ERR_UNAUTHENTICATED) /* RFC 6750 §3: whichever step says so */
+            add_challenge(request, request->has_token ? CHALLENGE_TOKEN : CHALLENGE);
         if (flow->err.code == ERR_UNAVAILABLE)
             http_add_header(request->req, "Retry-After", "1");
         flow_trace_id(flow, trace_id);

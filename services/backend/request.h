@@ -18,6 +18,7 @@ struct request {
     struct http_request *req; /* taken; the reply gives it back */
     struct principal who;
     unsigned scope; /* what this request needs: set before request_start */
+    bool has_token; /* a 401 is about the bearer token that came with it */
 };
 
 /** Start the flow of `request` (allocated by the handler, zeroed) with the trace of `req`. */
@@ -26,8 +27,8 @@ void request_start(struct request *request, struct app *app, struct http_request
 
 /** The first step: read the bearer token (JWT: mostly at once, its session is looked up again every
  *  SESSION_CHECK_MS; personal API token: by a query, cached for no time at all), fill `who`, hold
- *  its scopes against `scope` and the user's rate against the limit. ERR_UNAUTHENTICATED (with a
- *  WWW-Authenticate header, RFC 6750 §3), ERR_FORBIDDEN naming the scope, or ERR_RATE. */
+ *  its scopes against `scope` and the user's rate against the limit. ERR_UNAUTHENTICATED,
+ *  ERR_FORBIDDEN naming the scope (with WWW-Authenticate, RFC 6750 §3), or ERR_RATE. */
 enum flow_next request_authenticate(struct flow *flow);
 
 /** Read the body, which must be application/json, as one object into `target`; texts go into the
@@ -47,7 +48,7 @@ void request_reply_empty(struct request *request, int status); /* 204 */
 void request_hide_inner(struct err *err);
 
 /** The end of every finish: reply problem+json when flow.err is set (else the handler has replied),
- *  log one line, clear the flow and free `request`. */
+ *  a 401 with WWW-Authenticate; log one line, clear the flow and free `request`. */
 void request_end(struct request *request);
 
 #endif

@@ -252,6 +252,16 @@ def test_writes_during_a_deletion_leave_nothing(service, database):
     wait_for("no task to be left", lambda: database.value("backend", query, user.id) == 0)
 
 
+def test_a_401_behind_a_known_token_is_a_challenge_too(service, database):
+    """The token is still cached when its account goes: each statement finds out by itself."""
+    user = User(service)
+    user.post("/tasks", json={"title": "task"})
+    database.execute("backend", "DELETE FROM account WHERE id = %s", user.id)
+    answer = user.post("/tasks", json={"title": "task"})
+    refused(answer, 401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="todo", error="invalid_token"'
+
+
 def test_export_has_everything_and_no_secret(service):
     user = User(service, name="Ada")
     user.api_token("tasks:read")

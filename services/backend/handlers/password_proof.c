@@ -93,7 +93,7 @@ static void on_checked(void *arg, const char *hash, bool is_right, const struct 
 
     (void)hash;
     if (err == NULL && !is_right) {
-        http_add_header(proof->request.req, "WWW-Authenticate", "Bearer realm=\"todo\"");
+        proof->request.has_token = false; /* which is not what is wrong */
         err_set_slug(&wrong, ERR_UNAUTHENTICATED, "wrong_credentials",
                      "the e-mail address or the password is wrong");
         err = &wrong;

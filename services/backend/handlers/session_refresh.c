@@ -34,7 +34,6 @@ void session_refresh_start(void *context, struct http_request *req)
 
 static enum flow_next fail(struct session_refresh *s, const char *slug, const char *text)
 {
-    http_add_header(s->request.req, "WWW-Authenticate", "Bearer realm=\"todo\"");
     signed_in_clear_cookie(&s->request);
     err_set_slug(&s->request.flow.err, ERR_UNAUTHENTICATED, slug, "%s", text);
     return flow_fail(&s->request.flow);
@@ -93,7 +92,6 @@ static void on_session_ended(void *arg, const struct err *err)
     struct err reused;
 
     if (err == NULL) {
-        http_add_header(s->request.req, "WWW-Authenticate", "Bearer realm=\"todo\"");
         signed_in_clear_cookie(&s->request);
         err_set_slug(&reused, ERR_UNAUTHENTICATED, "refresh_reused",
                      "the refresh cookie was used before; the session has been ended");
