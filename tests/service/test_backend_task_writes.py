@@ -349,3 +349,16 @@ class TestCrashes:
         assert database.value("backend", "SELECT count(*) FROM task WHERE owner_id = %s", ada.id) == 40
         assert database.value("backend", "SELECT seq FROM account WHERE id = %s", ada.id) == 41
         assert len({e["id"] for e in all_events(service, ada)}) == 40
+
+
+@pytest.mark.parametrize("path", ["/tasks/batch", "/tasks/{id}/reopen"])
+def test_no_reply_is_kept_for_an_account_that_is_gone(service, database, path):
+    """A batch marks its key first, a request that changes nothing keeps its reply: behind the account's end
+    neither may add a row, which nothing would delete for a day."""
+    user = User(service)
+    task = user.post("/tasks", json={"title": "task"}).json()
+    database.execute("backend", "DELETE FROM account WHERE id = %s", user.id)
+    body = {"json": {"operations": [{"op": "create", "task": {"title": "more"}}]}} if "batch" in path else {}
+    answer = user.post(path.format(id=task["id"]), headers={"Idempotency-Key": "k"}, **body)
+    refused(answer, 401, "unauthenticated")
+    assert database.value("backend", "SELECT count(*) FROM idempotency WHERE owner_id = %s", user.id) == 0

@@ -21,17 +21,20 @@ void idempotency_row_read(const struct pg_rows *rows, int row, int first, struct
     reply->body = pg_copy_text(rows, row, first + 4, arena);
 }
 
-/* A row that another transaction adds meanwhile is not seen by the second select: then neither
- * column is there, and it is asked again. */
+/* The owner's row is held: once it is gone nothing is added behind the purge of what was the owner's.
+ * A row that another transaction adds meanwhile is not seen by the last select: then neither it nor
+ * ours is there, and it is asked again. */
 const struct pg_statement IDEMPOTENCY_KEEP = {
     "idempotency_keep",
-    "WITH kept AS ("
+    "WITH owner AS MATERIALIZED (SELECT id FROM account WHERE id = $1::uuid FOR KEY SHARE), "
+    "kept AS ("
     "  INSERT INTO idempotency (owner_id, key, item, request_hash, status, task_id, version, body,"
     "    created_at)"
-    "  VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9)"
+    "  SELECT id, $2, $3::smallint, $4::bytea, $5::smallint, $6::uuid, $7::bigint, $8::text,"
+    "    $9::timestamptz FROM owner"
     "  ON CONFLICT DO NOTHING RETURNING true AS is_kept) "
-    "SELECT kept.is_kept, " IDEMPOTENCY_COLUMNS " "
-    "FROM (SELECT) AS one LEFT JOIN kept ON true "
+    "SELECT owner.id, kept.is_kept, " IDEMPOTENCY_COLUMNS " "
+    "FROM (SELECT) AS one LEFT JOIN owner ON true LEFT JOIN kept ON true "
     "LEFT JOIN idempotency i ON i.owner_id = $1::uuid AND i.key = $2 AND i.item = $3",
 };
 
@@ -80,12 +83,17 @@ static void on_kept(void *arg, const struct pg_rows *rows, const struct err *err
 {
     struct keeping *keeping = arg;
     const struct store_call *call = &keeping->call;
+    struct err gone = {0};
 
-    if (err == NULL && pg_is_null(rows, 0, 0) && pg_is_null(rows, 0, 1)) {
+    if (err == NULL && pg_is_null(rows, 0, 0)) {
+        err_set(&gone, ERR_UNAUTHENTICATED, "this account was deleted");
+        err = &gone;
+    }
+    if (err == NULL && pg_is_null(rows, 0, 1) && pg_is_null(rows, 0, 2)) {
         pg_query(call->pool, &IDEMPOTENCY_KEEP, &keeping->params, on_kept, keeping);
         return;
     }
-    if (err == NULL && pg_is_null(rows, 0, 0))
-        idempotency_row_read(rows, 0, 1, call->arena, keeping->reply);
+    if (err == NULL && pg_is_null(rows, 0, 1))
+        idempotency_row_read(rows, 0, 2, call->arena, keeping->reply);
     call->done(call->arg, err);
 }

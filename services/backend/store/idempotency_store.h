@@ -19,7 +19,8 @@ void idempotency_row_read(const struct pg_rows *rows, int row, int first, struct
                           struct idempotency_reply *reply);
 
 /** Keep `*reply` for `key` unless there is one already, which is then put into `*reply`; is_there
- *  says whether. For a request that changes nothing, and for a batch as a whole. */
+ *  says whether. For a request that changes nothing, and for a batch as a whole. Fail with
+ *  ERR_UNAUTHENTICATED when the account was deleted: then nothing is kept. */
 void idempotency_keep(const struct store_call *call, const struct uuid *owner_id,
                       const struct idempotency *key, int64_t now_ms,
                       struct idempotency_reply *reply);
