@@ -63,10 +63,6 @@ http {{
         location /api/ {{
             proxy_pass http://backend;
         }}
-        location = /mcp {{
-            proxy_buffering off;
-            proxy_pass http://backend;
-        }}
         location = /ws {{
             proxy_read_timeout 90s;
             proxy_buffering off;
