@@ -24,6 +24,7 @@
 #define EVENT_UPDATE_TASK "todo.update.task.v1"
 #define EVENT_UPDATE_TASK_PURGED "todo.update.task-purged.v1"
 #define EVENT_UPDATE_USER_DELETED "todo.update.user-deleted.v1" /* closes the user's sockets */
+#define EVENT_UPDATE_SIGNED_OUT "todo.update.signed-out.v1"     /* the same */
 #define EVENT_UPDATE_PROBE "todo.update.probe.v1"
 #define EVENT_DEAD_LETTER "todo.dead-letter.v1"
 

@@ -313,6 +313,24 @@ def test_sign_out_everywhere(service):
         refused(one.post("/session/refresh"), 401)
 
 
+def test_sign_out_everywhere_tells_the_sockets(service, sidecar):
+    user = User(service)
+    task = user.post("/tasks", json={"title": "x"})
+    assert task.status_code == 201
+    assert user.delete("/sessions").status_code == 204
+    wait_for("update.signed-out", lambda: api.signed_outs(sidecar, user))
+    assert api.signed_outs(sidecar, user) == [("2", {"id": user.id})]  # the task's: it draws none
+
+
+def test_password_change_tells_the_sockets_and_draws_no_seq(service, sidecar):
+    user = User(service)
+    user.post("/account/password", json={"password": "not the password", "new_password": "another horse battery"})
+    answer = user.post("/account/password", json={"password": PASSWORD, "new_password": "another horse battery"})
+    assert answer.status_code == 204
+    wait_for("update.signed-out", lambda: api.signed_outs(sidecar, user))
+    assert api.signed_outs(sidecar, user) == [("1", {"id": user.id})]
+
+
 def test_a_revocation_reaches_other_replicas(service_maker, database):
     one = service_maker(database, settings=SETTINGS).start()
     two = service_maker(database, settings=SETTINGS, sidecar=one.sidecar).start()

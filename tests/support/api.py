@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from .fake_sidecar import FakeSidecar
 from .openapi import contract
 from .service import Service
 from .waiting import LIMIT_S
@@ -98,3 +99,9 @@ class User:
         answer = self.http.post("/tokens", json={"name": "test", "scopes": list(scopes), **fields})
         assert answer.status_code == 201, answer.text
         return client(self.service, answer.json()["token"])
+
+
+def signed_outs(sidecar: FakeSidecar, user: User) -> list[tuple[str, Any]]:
+    """seq and data of each update that closes the user's sockets."""
+    events = sidecar.events("task-updates", "todo.update.signed-out.v1")
+    return [(e.event["seq"], e.data) for e in events if e.event["ownerid"] == user.id]

@@ -1,4 +1,5 @@
 /* POST /account/password — a new password; every other session ends. */
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "services/backend/app.h"
 #include "services/backend/auth/password_pool.h"
@@ -65,9 +66,10 @@ static enum flow_next save_hash(struct flow *flow)
     struct password_changing *p = (struct password_changing *)flow;
     const struct request *request = &p->proof.request;
     const struct store_call call = {request->app->service.pool, &flow->arena, on_hash_saved, p};
+    const struct signed_out update = {flow->traceparent, clock_now_ms()};
 
     account_store_set_password(&call, &p->proof.account, p->new_hash, &request->who.session_id,
-                               &p->is_saved);
+                               &update, &p->is_saved);
     return FLOW_WAIT;
 }
 
@@ -82,9 +84,11 @@ static void on_hash_saved(void *arg, const struct err *err)
                      "the password was changed meanwhile");
         err = &changed;
     }
-    if (err == NULL)
+    if (err == NULL) {
         token_cache_drop_user(request->app->tokens, &request->who.user_id,
                               &request->who.session_id);
+        service_wake_relay(&request->app->service);
+    }
     flow_resume(&p->proof.request.flow, err);
 }
 

@@ -1,4 +1,5 @@
 /* DELETE /sessions — sign out everywhere, here too. */
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "services/backend/app.h"
 #include "services/backend/auth/token_cache.h"
@@ -25,8 +26,9 @@ static enum flow_next revoke_sessions(struct flow *flow)
     struct request *request = (struct request *)flow;
     const struct store_call call = {request->app->service.pool, &flow->arena, on_sessions_revoked,
                                     request};
+    const struct signed_out update = {flow->traceparent, clock_now_ms()};
 
-    session_store_revoke_all(&call, &request->who.user_id);
+    session_store_revoke_all(&call, &request->who.user_id, &update);
     return FLOW_WAIT;
 }
 
@@ -34,8 +36,10 @@ static void on_sessions_revoked(void *arg, const struct err *err)
 {
     struct request *request = arg;
 
-    if (err == NULL)
+    if (err == NULL) {
         token_cache_drop_user(request->app->tokens, &request->who.user_id, NULL);
+        service_wake_relay(&request->app->service);
+    }
     flow_resume(&request->flow, err);
 }
 

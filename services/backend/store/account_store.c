@@ -211,23 +211,25 @@ void account_store_save(const struct store_call *call, const struct account *acc
  * a sign-in that is under way with the old password ends in a dead one. */
 const struct pg_statement ACCOUNT_SET_PASSWORD = {
     "account_set_password",
-    "WITH owner AS (UPDATE account SET password_hash = $3, credentials = credentials + 1 "
-    "WHERE id = $1 AND password_hash = $2 RETURNING id, credentials), "
+    "WITH owner AS (UPDATE account SET password_hash = $6, credentials = credentials + 1 "
+    "WHERE id = $4 AND password_hash = $5 RETURNING id, seq, credentials), "
     "kept AS (UPDATE session SET credentials = owner.credentials FROM owner "
-    "WHERE session.id = $4 AND session.account_id = owner.id), "
+    "WHERE session.id = $7 AND session.account_id = owner.id), "
     "ended AS (DELETE FROM session USING owner "
-    "WHERE session.account_id = owner.id AND session.id <> $4) "
-    "SELECT 1 FROM owner",
+    "WHERE session.account_id = owner.id AND session.id <> $7) " SIGNED_OUT_ROW(
+        "owner") " RETURNING 1",
 };
 
 void account_store_set_password(const struct store_call *call, const struct account *account,
-                                const char *new_hash, const struct uuid *keep, bool *is_saved)
+                                const char *new_hash, const struct uuid *keep,
+                                const struct signed_out *update, bool *is_saved)
 {
     struct account_call *c = account_call_new(call);
     struct pg_params params;
 
     c->is_done = is_saved;
     pg_params_init(&params, call->arena);
+    signed_out_add_params(&params, update);
     pg_add_text(&params, account->id.text);
     pg_add_text(&params, account->password_hash);
     pg_add_text(&params, new_hash);

@@ -36,9 +36,10 @@ void account_store_save(const struct store_call *call, const struct account *acc
                         const struct account_event *event, bool *is_saved);
 
 /** Replace the password if the hash is still `account->password_hash`, and end every session but
- *  `keep`; `*is_saved` says whether it was. */
+ *  `keep`, with update.signed-out; `*is_saved` says whether it was. */
 void account_store_set_password(const struct store_call *call, const struct account *account,
-                                const char *new_hash, const struct uuid *keep, bool *is_saved);
+                                const char *new_hash, const struct uuid *keep,
+                                const struct signed_out *update, bool *is_saved);
 
 /** Delete the account if version and hash are still those of `account`, with user.deleted and
  *  update.user-deleted; what it owns is left to the purge. */

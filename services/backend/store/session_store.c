@@ -151,15 +151,19 @@ void session_store_revoke(const struct store_call *call, const struct uuid *acco
 
 const struct pg_statement SESSION_REVOKE_ALL = {
     "session_revoke_all",
-    "WITH owner AS (UPDATE account SET credentials = credentials + 1 WHERE id = $1 RETURNING id) "
-    "DELETE FROM session USING owner WHERE account_id = owner.id",
+    "WITH owner AS (UPDATE account SET credentials = credentials + 1 WHERE id = $4 "
+    "RETURNING id, seq), "
+    "ended AS (DELETE FROM session USING owner WHERE account_id = owner.id) " SIGNED_OUT_ROW(
+        "owner"),
 };
 
-void session_store_revoke_all(const struct store_call *call, const struct uuid *account_id)
+void session_store_revoke_all(const struct store_call *call, const struct uuid *account_id,
+                              const struct signed_out *update)
 {
     struct pg_params params;
 
     pg_params_init(&params, call->arena);
+    signed_out_add_params(&params, update);
     pg_add_text(&params, account_id->text);
     pg_query(call->pool, &SESSION_REVOKE_ALL, &params, on_done, session_call_new(call));
 }

@@ -6,6 +6,7 @@
 #include "services/backend/domain/account.h"
 #include "services/backend/domain/principal.h"
 #include "services/backend/domain/secret_token.h"
+#include "services/backend/store/signed_out.h"
 #include "services/backend/store/store_call.h"
 
 extern const struct pg_statement SESSION_ADD, SESSION_CHECK, SESSION_LIST, SESSION_REVOKE,
@@ -42,8 +43,9 @@ void session_store_list(const struct store_call *call, const struct principal *w
 void session_store_revoke(const struct store_call *call, const struct uuid *account_id,
                           const struct uuid *id, bool *is_found);
 
-/** End all sessions of a user, those that are just being made too. */
-void session_store_revoke_all(const struct store_call *call, const struct uuid *account_id);
+/** End all sessions of a user, those that are just being made too, with update.signed-out. */
+void session_store_revoke_all(const struct store_call *call, const struct uuid *account_id,
+                              const struct signed_out *update);
 
 /** A refresh token as it is kept. */
 struct refresh_state {

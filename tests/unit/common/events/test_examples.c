@@ -32,7 +32,7 @@ static const struct {
     {EVENT_USER_UPDATED, rewrite_user},        {EVENT_USER_DELETED, rewrite_user},
     {EVENT_UPDATE_TASK, rewrite_task},         {EVENT_UPDATE_TASK_PURGED, rewrite_id},
     {EVENT_UPDATE_USER_DELETED, rewrite_user}, {EVENT_UPDATE_PROBE, rewrite_any},
-    {EVENT_DEAD_LETTER, rewrite_letter},
+    {EVENT_UPDATE_SIGNED_OUT, rewrite_id},     {EVENT_DEAD_LETTER, rewrite_letter},
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
