@@ -125,6 +125,7 @@ struct service_spec {
     bool (*open)(void *app, struct err *err); /* after the common parts exist; NULL: none */
     bool (*is_ready)(void *app,
                      struct err *err); /* NULL: nothing of its own; err says what lacks */
+    void (*sidecar_asks)(void *app);   /* a sidecar starts: it asks for subscriptions; NULL: none */
     void (*drain)(void *app);          /* at SIGTERM, before the server waits; NULL: none */
     void (*close)(
         void

@@ -68,7 +68,10 @@ static void reply_app_health(void *context, struct http_request *req)
 /* the subscriptions are declared in dapr/subscriptions */
 static void reply_subscribe(void *context, struct http_request *req)
 {
-    (void)context;
+    struct service *service = context;
+
+    if (service->spec->sidecar_asks)
+        service->spec->sidecar_asks(service);
     reply_text(req, 200, "application/json", "[]");
 }
 

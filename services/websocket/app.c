@@ -19,6 +19,15 @@ static const struct service_secret secrets[] = {
     {"ticket-keys", take_ticket_keys},
 };
 
+/* What was published while the path was lost may never come, and no ping would tell: its seq passed
+ * nowhere here. Whoever opens a new socket asks `sync`. */
+static void on_live_path_opened(void *arg)
+{
+    struct app *app = arg;
+
+    hub_close_all(app->hub, SOCKET_CODE_TRY_LATER, "updates may be missing: come again, ask sync");
+}
+
 static bool open_app(void *arg, struct err *err)
 {
     struct app *app = arg;
@@ -32,6 +41,7 @@ static bool open_app(void *arg, struct err *err)
         .metrics = app->service.metrics,
         .limits = {.ping_ms = config->ping_ms,
                    .close_limit_ms = config->close_limit_ms,
+                   .life_ms = config->life_s * 1000,
                    .queue_frames = (size_t)config->queue_frames,
                    .queue_bytes = (size_t)config->queue_bytes},
         .sockets_per_user = (size_t)config->sockets_per_user,
@@ -45,6 +55,8 @@ static bool open_app(void *arg, struct err *err)
         .replica_name = config->replica_name,
         .interval_ms = config->probe_interval_ms,
         .retry_ms = config->probe_retry_ms,
+        .opened = on_live_path_opened,
+        .arg = app,
     });
     return true;
 }
@@ -54,6 +66,15 @@ static bool is_ready(void *arg, struct err *err)
     struct app *app = arg;
 
     return probe_is_back(app->probe, err);
+}
+
+/* A new sidecar may have subscribed from the newest update on. */
+static void doubt_live_path(void *arg)
+{
+    struct app *app = arg;
+
+    if (app->probe)
+        probe_doubt(app->probe);
 }
 
 /* Half of the time for saying goodbye, so that the other half is left for the answers. */
@@ -89,6 +110,7 @@ void app_make_spec(struct service_spec *spec)
         .n_secrets = sizeof secrets / sizeof secrets[0],
         .open = open_app,
         .is_ready = is_ready,
+        .sidecar_asks = doubt_live_path,
         .drain = drain_app,
         .close = close_app,
     };

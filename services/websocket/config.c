@@ -12,6 +12,8 @@ const struct config_key config_keys[] = {
                "between two pings of a socket, ms"),
     CONFIG_INT(struct config, close_limit_ms, "WS_CLOSE_LIMIT_MS", "2000", 20, 60000,
                "limit of a client's part of a close, ms"),
+    CONFIG_INT(struct config, life_s, "WS_LIFE_S", "900", 1, 86400,
+               "how long a socket lives before it needs a new ticket, s"),
     CONFIG_INT(struct config, queue_frames, "WS_QUEUE_FRAMES", "256", 1, 100000,
                "frames that may wait for a slow client"),
     CONFIG_INT(struct config, queue_bytes, "WS_QUEUE_BYTES", "1048576", 1024, 67108864,

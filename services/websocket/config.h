@@ -11,7 +11,7 @@ struct config {
     const char *replica_name;
     const char *pubsub_live;
     const char *allowed_origins;
-    int ping_ms, close_limit_ms;
+    int ping_ms, close_limit_ms, life_s;
     int queue_frames, queue_bytes;
     int sockets_per_user;
     int probe_interval_ms, probe_retry_ms;

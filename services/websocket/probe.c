@@ -41,10 +41,12 @@ static void set_back(struct probe *probe, bool is_back)
     if (probe->is_back == is_back)
         return;
     probe->is_back = is_back;
-    if (is_back)
-        log_info(probe->config.log, "live_path_opened", KV("replica", probe->config.replica_name));
-    else
+    if (!is_back) {
         log_warn(probe->config.log, "live_path_lost", KV("replica", probe->config.replica_name));
+        return;
+    }
+    log_info(probe->config.log, "live_path_opened", KV("replica", probe->config.replica_name));
+    probe->config.opened(probe->config.arg);
 }
 
 static void on_published(void *arg, const struct err *err)
@@ -117,6 +119,14 @@ void probe_heed(struct probe *probe, const struct event *event)
         set_back(probe, true);
         loop_timer_start(probe->timer, probe->config.interval_ms);
     }
+}
+
+void probe_doubt(struct probe *probe)
+{
+    for (size_t i = 0; i < SENT_MAX; i++)
+        probe->sent[i].id.text[0] = '\0';
+    set_back(probe, false);
+    loop_timer_start(probe->timer, 0);
 }
 
 bool probe_is_back(const struct probe *probe, struct err *err)

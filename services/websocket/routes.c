@@ -12,6 +12,7 @@ const struct event_handler event_handlers[] = {
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_TASK, update_send_task},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_TASK_PURGED, update_send_purged},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_USER_DELETED, update_close_user},
+    {TOPIC_TASK_UPDATES, EVENT_UPDATE_SIGNED_OUT, update_sign_out},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_PROBE, update_heed_probe},
     {TOPIC_TASK_UPDATES, NULL, update_ignore}, /* of a newer backend */
 };

@@ -272,6 +272,30 @@ def test_a_deleted_account_loses_its_sockets(world: World) -> None:
         assert expect_close(client) == (1008, "the account has been deleted")
 
 
+def test_who_signs_out_everywhere_loses_his_sockets_and_may_open_new_ones(world: World) -> None:
+    user, other = new_user(), new_user()
+    with world.connect(user, seq=7) as first, world.connect(user, seq=7) as second, world.connect(other) as third:
+        for client in (first, second, third):
+            receive(client)
+        world.update(user, 7, "signed-out", data={"id": user})
+        assert expect_close(first) == (1008, "signed out")
+        assert expect_close(second) == (1008, "signed out")
+        world.update(other, 1)
+        assert receive(third)["seq"] == 1
+    with world.connect(user, seq=7) as client:
+        assert receive(client) == {"type": "hello", "seq": 7}
+
+
+def test_pings_tell_of_an_update_from_before_the_start(world_maker) -> None:
+    world = world_maker(WS_PING_MS="50")
+    world.service.start()
+    user = new_user()
+    with world.connect(user, seq=4) as client:
+        receive(client)
+        world.update(user, 5, time="2026-01-01T00:00:00Z")
+        wait_for("the ping to tell of it", lambda: receive(client) == {"type": "ping", "seq": 5})
+
+
 def test_an_update_from_before_the_start_is_dropped(world: World) -> None:
     user = new_user()
     with world.connect(user) as client:
@@ -634,6 +658,18 @@ def test_who_does_not_answer_pings_is_closed(world_maker) -> None:
         assert struct.unpack(">H", got[1][:2])[0] == 1008
 
 
+def test_a_socket_ends_with_its_life_and_a_new_ticket_opens_another(world_maker) -> None:
+    world = world_maker(WS_LIFE_S="1", WS_PING_MS="100")
+    world.service.start()
+    user = new_user()
+    began = time.monotonic()
+    with world.connect(user) as client:
+        assert expect_close(client) == (1013, "the ticket has expired: take a new one")
+        assert 0.9 < time.monotonic() - began < LIMIT_S
+    with world.connect(user) as client:
+        assert receive(client)["type"] == "hello"
+
+
 # ---- the life of the service
 
 
@@ -656,6 +692,43 @@ def test_it_is_ready_once_a_probe_came_back_and_while_they_do(world_maker) -> No
     wait_for("it to notice", lambda: httpx.get(world.service.url + "/ready").status_code == 503)
     world.sidecar.is_live = True
     world.service.wait_ready()
+
+
+MISSING = (1013, "updates may be missing: come again, ask sync")
+
+
+def test_sockets_that_outlived_a_lost_live_path_are_closed_once_it_is_back(world_maker) -> None:
+    world = world_maker(PROBE_INTERVAL_MS="100")
+    world.service.start()
+    with world.connect(new_user()) as first, world.connect(new_user()) as second:
+        receive(first)
+        receive(second)
+        world.sidecar.is_live = False
+        wait_for("it to notice", lambda: world.service.log_lines("live_path_lost"))
+        assert world.service.metric("websocket_sockets") == 2
+        world.sidecar.is_live = True
+        assert expect_close(first) == MISSING
+        assert expect_close(second) == MISSING
+    world.service.wait_ready()
+    with world.connect(new_user()) as client:
+        assert receive(client)["type"] == "hello"
+        n_probes = len(probes(world))
+        wait_for("more probes", lambda: len(probes(world)) > n_probes + 2)
+        assert world.service.metric("websocket_sockets") == 1  # while probes come back nothing is closed
+
+
+def test_a_new_sidecar_closes_the_sockets_once_a_probe_came_through_it(world_maker) -> None:
+    world = world_maker()
+    world.service.start()
+    with world.connect(new_user()) as client:
+        receive(client)
+        headers = {"dapr-api-token": world.sidecar.app_token}
+        assert httpx.get(world.service.app_url + "/dapr/subscribe", headers=headers).json() == []
+        assert expect_close(client) == MISSING
+    assert httpx.get(world.service.app_url + "/dapr/subscribe").status_code == 401
+    world.service.wait_ready()
+    with world.connect(new_user()) as client:
+        assert receive(client)["type"] == "hello"
 
 
 def probes(world: World) -> list:

@@ -11,6 +11,7 @@ http_handler_fn socket_open_start; /* socket_open.c */
 event_handler_fn update_send_task;
 event_handler_fn update_send_purged;
 event_handler_fn update_close_user;
+event_handler_fn update_sign_out;
 event_handler_fn update_heed_probe;
 event_handler_fn update_ignore;
 

@@ -30,6 +30,12 @@ static bool read_owner(const struct event *event, struct uuid *owner, struct err
     return true;
 }
 
+/* Whether to send a frame. What is dropped is noted first: the pings tell of its seq. */
+static bool is_due(const struct app *app, const struct uuid *owner, const struct event *event)
+{
+    return hub_note(app->hub, owner, event->seq) && !is_too_old(app, event);
+}
+
 /* Make {"type":…,"seq":…,<key>:<json>} and send it. */
 static void send_frame(struct app *app, const struct uuid *owner, const struct event *event,
                        const char *type, const char *key, const char *json)
@@ -58,8 +64,7 @@ void update_send_task(void *context, struct delivery *delivery)
     struct err err = {0};
     struct uuid owner;
 
-    if (!is_too_old(app, event) && read_owner(event, &owner, &err) &&
-        hub_note(app->hub, &owner, event->seq))
+    if (read_owner(event, &owner, &err) && is_due(app, &owner, event))
         send_frame(app, &owner, event, "task", "task", event->data);
     delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
 }
@@ -85,8 +90,8 @@ void update_send_purged(void *context, struct delivery *delivery)
     struct uuid owner;
     char id[UUID_TEXT_SIZE + 2];
 
-    if (!is_too_old(app, event) && read_owner(event, &owner, &err) &&
-        read_purged(delivery, &purged, &err) && hub_note(app->hub, &owner, event->seq)) {
+    if (read_owner(event, &owner, &err) && read_purged(delivery, &purged, &err) &&
+        is_due(app, &owner, event)) {
         snprintf(id, sizeof(id), "\"%s\"", purged.id.text);
         send_frame(app, &owner, event, "task_purged", "id", id);
     }
@@ -102,6 +107,19 @@ void update_close_user(void *context, struct delivery *delivery)
 
     if (!is_too_old(app, event) && read_owner(event, &owner, &err))
         hub_close_user(app->hub, &owner, SOCKET_CODE_POLICY, "the account has been deleted");
+    delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
+}
+
+/* Every socket, as none knows its session: a browser whose session goes on takes a new ticket. */
+void update_sign_out(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+    const struct event *event = delivery_event(delivery);
+    struct err err = {0};
+    struct uuid owner;
+
+    if (!is_too_old(app, event) && read_owner(event, &owner, &err))
+        hub_close_user(app->hub, &owner, SOCKET_CODE_POLICY, "signed out");
     delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
 }
 

@@ -243,6 +243,14 @@ void hub_close_user(struct hub *hub, const struct uuid *user_id, uint16_t code, 
         socket_close(s->socket, code, reason);
 }
 
+void hub_close_all(struct hub *hub, uint16_t code, const char *reason)
+{
+    struct hub_socket *s;
+
+    for (s = LIST_FIRST(&hub->sockets); s; s = LIST_NEXT(s, of_hub))
+        socket_close(s->socket, code, reason);
+}
+
 void hub_drain(struct hub *hub, int within_ms)
 {
     hub->is_draining = true;

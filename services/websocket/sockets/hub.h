@@ -39,6 +39,7 @@ void hub_open(struct hub *hub, struct http_upgraded *upgraded, const struct uuid
 bool hub_note(struct hub *hub, const struct uuid *user, int64_t seq);
 void hub_send(struct hub *hub, const struct uuid *user, struct frame *frame);
 void hub_close_user(struct hub *hub, const struct uuid *user, uint16_t code, const char *reason);
+void hub_close_all(struct hub *hub, uint16_t code, const char *reason);
 
 /** Close every socket with 1001, spread over `within_ms`, so that not all come back at once. */
 void hub_drain(struct hub *hub, int within_ms);

@@ -42,6 +42,7 @@ struct socket {
     bool is_muted;       /* what libwslay writes is dropped */
     bool is_understood;  /* the client's bytes still make frames */
     int64_t deadline_ms; /* of the next ping, or of the close */
+    int64_t life_ends_ms;
     int n_unanswered;
     int n_controls;
 };
@@ -319,6 +320,7 @@ struct socket *socket_new(struct http_upgraded *upgraded, const struct socket_co
     socket->bufferevent = bufferevent;
     socket->is_understood = true;
     socket->deadline_ms = clock_monotonic_ms() + config->limits->ping_ms;
+    socket->life_ends_ms = clock_monotonic_ms() + config->limits->life_ms;
     frame_queue_init(&socket->queue, config->limits->queue_frames, config->limits->queue_bytes);
     failed = wslay_event_context_server_init(&socket->wslay, &callbacks, socket);
     assert(failed == 0);
@@ -349,6 +351,8 @@ static void send_ping(struct socket *socket, int64_t now_ms)
 
 bool socket_tick(struct socket *socket, int64_t now_ms)
 {
+    if (socket->state == SOCKET_OPEN && now_ms >= socket->life_ends_ms)
+        socket_close(socket, SOCKET_CODE_TRY_LATER, "the ticket has expired: take a new one");
     if (now_ms < socket->deadline_ms)
         return false;
     if (socket->state != SOCKET_OPEN) {

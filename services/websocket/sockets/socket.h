@@ -33,6 +33,7 @@ enum {
 struct socket_limits {
     int ping_ms;        /* between pings; closed when two stay unanswered */
     int close_limit_ms; /* for the client's part of a close */
+    int life_ms;        /* then closed with 1013: rights may have ended since the ticket */
     size_t queue_frames, queue_bytes;
 };
 
