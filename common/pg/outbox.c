@@ -4,7 +4,8 @@
 
 /* The lock is the session's and counts how often it was taken; taking it again with every claim
  * makes a claim on a new connection as safe as on the first. It names the schema, because advisory
- * locks are the whole database's. The one row that is always there says whether we lead. */
+ * locks are the whole database's. The one row that is always there says whether we lead. A claim ends
+ * with the row that takes it past 4 MiB: octet_length reads no row's data, it is in its header. */
 const struct pg_statement OUTBOX_CLAIM = {
     "outbox_claim",
     "WITH lead AS MATERIALIZED ("
@@ -12,9 +13,13 @@ const struct pg_statement OUTBOX_CLAIM = {
     ") SELECT lead.is_ours, o.position, o.id, o.topic, o.type, o.subject, o.owner_id, o.seq,"
     " o.occurred_at, o.traceparent, o.data"
     " FROM lead LEFT JOIN LATERAL ("
-    "  SELECT * FROM outbox"
-    "  WHERE lead.is_ours AND owner_id NOT IN (SELECT unnest($2::uuid[]))"
-    "  ORDER BY position LIMIT $1::int"
+    "  SELECT * FROM ("
+    "    SELECT *, sum(octet_length(data)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING)"
+    "      - octet_length(data) AS bytes_before FROM ("
+    "      SELECT * FROM outbox"
+    "      WHERE lead.is_ours AND owner_id NOT IN (SELECT unnest($2::uuid[]))"
+    "      ORDER BY position LIMIT $1::int) AS oldest"
+    "  ) AS summed WHERE bytes_before < 4194304"
     ") o ON true ORDER BY o.position",
 };
 

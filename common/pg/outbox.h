@@ -28,7 +28,8 @@ struct outbox_row {
 };
 
 /** $1 limit, $2 uuid[] owners that are left out because they have rows in flight: take the lock of
- *  this schema's relay if it is free or ours already, and return the oldest rows by position. */
+ *  this schema's relay if it is free or ours already, and return the oldest rows by position, as
+ *  many as begin within 4 MiB of data. */
 extern const struct pg_statement OUTBOX_CLAIM;
 extern const struct pg_statement OUTBOX_DELETE; /* $1 bigint[]: what was acknowledged */
 extern const struct pg_statement OUTBOX_INSERT; /* one row of its own, for dead letters */

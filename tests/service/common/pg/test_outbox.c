@@ -131,7 +131,8 @@ static void run(struct fixture *f, struct pg_pool *pool, const struct pg_stateme
         fail_msg("%s: %s", statement->name, f->err.text);
 }
 
-static void insert(struct fixture *f, const char *id, const char *owner_id, int64_t seq)
+static void insert_data(struct fixture *f, const char *id, const char *owner_id, int64_t seq,
+                        const char *data)
 {
     const struct outbox_row row = {
         .id = id,
@@ -140,7 +141,7 @@ static void insert(struct fixture *f, const char *id, const char *owner_id, int6
         .subject = "a subject",
         .owner_id = owner_id,
         .traceparent = TRACE,
-        .data = "{\"title\":\"Grüße\"}",
+        .data = data,
         .seq = seq,
         .occurred_at = 1732182360123,
     };
@@ -149,6 +150,11 @@ static void insert(struct fixture *f, const char *id, const char *owner_id, int6
     pg_params_init(&params, &f->arena);
     outbox_add_params(&params, &row);
     run(f, f->pool, &OUTBOX_INSERT, &params);
+}
+
+static void insert(struct fixture *f, const char *id, const char *owner_id, int64_t seq)
+{
+    insert_data(f, id, owner_id, seq, "{\"title\":\"Grüße\"}");
 }
 
 static void claim(struct fixture *f, struct pg_pool *pool, int limit, const char *but_owner)
@@ -197,6 +203,30 @@ static void test_a_claim_leaves_owners_out_and_keeps_the_order(void **state)
     claim(f, f->pool, 2, NULL);
     assert_int_equal(f->n_rows, 2);
     assert_int_equal(f->rows[0].position, 1);
+}
+
+static void test_a_claim_ends_past_4_mib_and_has_one_row_at_least(void **state)
+{
+    enum { MIB = 1 << 20 };
+    static const size_t sizes[] = {5 * MIB, 3 * MIB, MIB, 1, MIB};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        char *data = mem_new(sizes[i] + 1);
+
+        memset(data, 'x', sizes[i]);
+        insert_data(f, arena_format(&f->arena, "00000000-0000-7000-8000-00000000000%zu", i),
+                    i == 0 ? OTHER : OWNER, (int64_t)i, data);
+        mem_free(data);
+    }
+    claim(f, f->pool, 10, NULL);
+    assert_int_equal(f->n_rows, 1);
+    assert_int_equal(f->rows[0].position, 1);
+    claim(f, f->pool, 10, OTHER); /* the first two are 4 MiB, not past them */
+    assert_int_equal(f->n_rows, 2);
+    assert_int_equal(f->rows[1].position, 3);
+    claim(f, f->pool, 1, OTHER);
+    assert_int_equal(f->n_rows, 1);
 }
 
 static void test_one_session_alone_reads_rows(void **state)
@@ -260,6 +290,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(test_a_row_comes_back_as_it_went),
         TEST(test_a_claim_leaves_owners_out_and_keeps_the_order),
+        TEST(test_a_claim_ends_past_4_mib_and_has_one_row_at_least),
         TEST(test_one_session_alone_reads_rows),
         TEST(test_what_is_deleted_is_gone),
         TEST(test_the_inbox_is_purged_by_age_and_in_parts),
