@@ -1,5 +1,6 @@
-/* GET /account/export — all that is kept about the user, as JSON, a page of tasks at a time. The first
- * page also has the account, the sessions and the personal API tokens, without any secret. */
+/* GET /account/export — all that backend keeps about the user, as JSON, a page of tasks at a time. The
+ * first page also has the account, the sessions and the personal API tokens, without any secret. What
+ * happened is audit's: GET /history. */
 #include <inttypes.h>
 #include <stdlib.h>
 
