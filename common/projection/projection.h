@@ -38,8 +38,10 @@ struct projection_store {
      *  of it can be added. */
     const struct pg_statement *bury_user;
 
-    /** $1 event id, $2 user id. Remove all else that belongs to it. Apart from bury_user, since a
-     *  statement that had waited for the owner's row would not see what was added meanwhile. */
+    /** $1 event id, $2 user id. Remove some of what else belongs to it, so that a statement's limit
+     *  is kept however much there is, and return how much; or, if there is nothing, 0 and the
+     *  event's id is stored. Run until it returns 0. Apart from bury_user, since a statement that
+     *  had waited for the owner's row would not see what was added meanwhile. */
     const struct pg_statement *forget_user;
 };
 

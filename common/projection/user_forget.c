@@ -1,5 +1,5 @@
-/* An account was deleted: close it first, then remove what it had. Both may run again: the event is
- * acknowledged, and its id stored, with the second. */
+/* An account was deleted: close it first, then remove what it had, step by step. All of it may run
+ * again: the event is acknowledged, and its id stored, when nothing is left. */
 #include "common/projection/projection_flow.h"
 
 static flow_step_fn date_deletion, bury_user, forget_user;
@@ -35,13 +35,30 @@ static enum flow_next bury_user(struct flow *flow)
     return projection_flow_run(p, p->store->bury_user, &params);
 }
 
-static enum flow_next forget_user(struct flow *flow)
+static pg_done_fn on_some_forgotten;
+
+static void forget_some(struct projection_flow *p)
 {
-    struct projection_flow *p = (struct projection_flow *)flow;
     struct pg_params params;
 
-    pg_params_init(&params, &flow->arena);
+    pg_params_init(&params, &p->flow.arena);
     pg_add_text(&params, p->event->id);
     pg_add_text(&params, p->user.id.text);
-    return projection_flow_run(p, p->store->forget_user, &params);
+    pg_query(p->pool, p->store->forget_user, &params, on_some_forgotten, p);
+}
+
+static enum flow_next forget_user(struct flow *flow)
+{
+    forget_some((struct projection_flow *)flow);
+    return FLOW_WAIT;
+}
+
+static void on_some_forgotten(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct projection_flow *p = arg;
+
+    if (err == NULL && pg_int(rows, 0, 0) > 0)
+        forget_some(p);
+    else
+        flow_resume(&p->flow, err);
 }

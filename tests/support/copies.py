@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -166,6 +167,29 @@ class CopyTests:
         told.tell(late, deleted)
         self.copy.check(database, told.stream)
         assert self.copy.tasks(database, told.stream) == {}
+
+    def test_an_account_of_many_tasks_ends_step_by_step(
+        self, told: Told, database: Database, service: Service
+    ) -> None:
+        """Each a statement of its own, whose limit is that of any other; the inbox comes last."""
+
+        def n_steps() -> int:
+            name = 'pg_call_duration_seconds_count{statement="copy_forget_user"} '
+            lines = httpx.get(service.url + "/metrics").text.splitlines()
+            return next(int(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+        told.tell(told.register())
+        deleted, before = told.delete_user(), n_steps()
+        database.execute(
+            self.copy.schema,
+            "INSERT INTO task (owner_id, id, version, purged_at)"
+            " SELECT %s, gen_random_uuid(), 0, now() FROM generate_series(1, 5000)",
+            told.owner.id,
+        )
+        told.tell(deleted)
+        self.copy.check(database, told.stream)
+        assert n_steps() - before == 6
+        assert database.value(self.copy.schema, "SELECT count(*) FROM inbox WHERE event_id = %s", deleted["id"]) == 1
 
     def test_an_account_may_end_before_it_began(self, told: Told, database: Database) -> None:
         registered, created = told.register(), told.create_task()

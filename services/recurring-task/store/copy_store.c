@@ -62,9 +62,15 @@ const struct pg_statement COPY_BURY_USER = {
     " deleted_at = excluded.deleted_at WHERE u.deleted_at IS NULL",
 };
 
+/* In the order of the ids, so that two deliveries of one event wait for each other and no more. */
 const struct pg_statement COPY_FORGET_USER = {
     "copy_forget_user",
-    FRESH " DELETE FROM task USING fresh WHERE owner_id = $2::uuid",
+    "WITH part AS MATERIALIZED ("
+    " SELECT id FROM task WHERE owner_id = $2::uuid ORDER BY id LIMIT 1000 FOR UPDATE),"
+    "gone AS (DELETE FROM task USING part WHERE task.owner_id = $2::uuid AND task.id = part.id),"
+    "handled AS (INSERT INTO inbox (event_id)"
+    " SELECT $1::uuid WHERE NOT EXISTS (SELECT FROM part) ON CONFLICT DO NOTHING)"
+    "SELECT count(*) FROM part",
 };
 
 const struct projection_store copy_store = {
