@@ -46,7 +46,7 @@ static void release(struct task_sweep *sweep)
     mem_free(sweep);
 }
 
-/* Log what was done, and go on with the same step while it has its fill, else with the next. */
+/* Log what was done, and go on with the same step while it finds something, else with the next. */
 static int64_t take_stock(struct task_sweep *sweep, const struct err *err)
 {
     const struct log *log = &sweep->app->service.log;
@@ -58,7 +58,7 @@ static int64_t take_stock(struct task_sweep *sweep, const struct err *err)
         log_info(log, "task_sweep_done", KV("step", name), KV("count", sweep->n_purged));
     if (sweep->step == TRASH && sweep->n_purged > 0)
         service_wake_relay(&sweep->app->service);
-    if (err == NULL && sweep->n_purged == TASK_PURGE_STEP)
+    if (err == NULL && sweep->n_purged > 0)
         return AGAIN_MS;
     sweep->step = (sweep->step + 1) % N_STEPS;
     return sweep->step == TRASH ? (int64_t)sweep->app->config->purge_interval_s * 1000 : AGAIN_MS;

@@ -123,6 +123,21 @@ def test_a_purge_waits_for_nobody_and_races_without_harm(service: Service, ada: 
     assert account(service, ada)[1] == 0
 
 
+def test_what_waits_takes_no_place_of_what_could_go(service: Service, ada: User) -> None:
+    """More than a step holds, and older, belongs to an owner whose row is held."""
+    bob = User(service)
+    held = [i for _ in range(3) for i in trash(service, ada, 90, days=0)]
+    with service.database.connect("backend") as db:
+        with db.transaction():
+            db.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (ada.id,))
+            service.database.execute(
+                "backend", "UPDATE task SET deleted_at = deleted_at - interval '40 days' WHERE id = ANY(%s)", held
+            )
+            wait_until_gone(service, trash(service, bob, 2, days=31))
+        assert account(service, ada)[1] == len(held)
+    wait_until_gone(service, held)
+
+
 def test_a_task_restored_at_the_last_moment_stays_or_goes_whole(service: Service, ada: User) -> None:
     for _ in range(5):
         ids = trash(service, ada, 4, days=0)

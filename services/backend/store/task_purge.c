@@ -12,22 +12,19 @@ struct task_purging {
 static void run(const struct store_call *call, const struct pg_statement *statement,
                 const struct pg_params *params, int64_t *n_purged);
 
-/* Owners whose row another transaction holds are left for the next round: so this waits for no one
- * while it holds many rows. Who holds the owner's row is alone with his tasks; one restored before
- * that is compared again by the DELETE. */
+/* Owners whose row another transaction holds are left for the next round, and take no place in this
+ * one: so it waits for no one while it holds many rows. Who holds the owner's row is alone with his
+ * tasks; one restored before that is compared again by the DELETE. */
 const struct pg_statement TASK_PURGE_TRASH = {
     "task_purge_trash",
-    "WITH due AS ("
-    "  SELECT owner_id, id FROM task WHERE deleted_at < $1::timestamptz"
-    "  ORDER BY deleted_at LIMIT $2::integer), "
-    "owner AS ("
-    "  SELECT id, seq FROM account WHERE id IN (SELECT owner_id FROM due)"
-    "  FOR NO KEY UPDATE SKIP LOCKED), "
+    "WITH due AS MATERIALIZED ("
+    "  SELECT t.owner_id, t.id, owner.seq FROM task t JOIN account owner ON owner.id = t.owner_id"
+    "  WHERE t.deleted_at < $1::timestamptz ORDER BY t.deleted_at LIMIT $2::integer"
+    "  FOR NO KEY UPDATE OF owner SKIP LOCKED), "
     "gone AS ("
-    "  DELETE FROM task USING due, owner"
-    "  WHERE owner.id = due.owner_id AND task.owner_id = due.owner_id AND task.id = due.id"
-    "    AND task.deleted_at < $1"
-    "  RETURNING task.owner_id, task.id, owner.seq), "
+    "  DELETE FROM task USING due"
+    "  WHERE task.owner_id = due.owner_id AND task.id = due.id AND task.deleted_at < $1"
+    "  RETURNING task.owner_id, task.id, due.seq), "
     "numbered AS ("
     "  SELECT owner_id, id, row_number() OVER (ORDER BY owner_id, id) AS number,"
     "    seq + row_number() OVER (PARTITION BY owner_id ORDER BY id) AS seq FROM gone), "
@@ -68,15 +65,12 @@ void task_purge_trash(const struct store_call *call, int64_t before, int64_t now
 /* The floor rises with what goes, so whoever was away for longer is told to begin anew. */
 const struct pg_statement TASK_PURGE_TOMBSTONES = {
     "task_purge_tombstones",
-    "WITH old AS ("
-    "  SELECT owner_id, seq FROM task_tombstone WHERE purged_at < $1::timestamptz"
-    "  ORDER BY purged_at LIMIT $2::integer), "
-    "owner AS ("
-    "  SELECT id FROM account WHERE id IN (SELECT owner_id FROM old)"
-    "  FOR NO KEY UPDATE SKIP LOCKED), "
+    "WITH old AS MATERIALIZED ("
+    "  SELECT s.owner_id, s.seq FROM task_tombstone s JOIN account owner ON owner.id = s.owner_id"
+    "  WHERE s.purged_at < $1::timestamptz ORDER BY s.purged_at LIMIT $2::integer"
+    "  FOR NO KEY UPDATE OF owner SKIP LOCKED), "
     "gone AS ("
-    "  DELETE FROM task_tombstone s USING old, owner"
-    "  WHERE owner.id = old.owner_id AND s.owner_id = old.owner_id AND s.seq = old.seq"
+    "  DELETE FROM task_tombstone s USING old WHERE s.owner_id = old.owner_id AND s.seq = old.seq"
     "  RETURNING s.owner_id, s.seq), "
     "raised AS ("
     "  UPDATE account SET sync_floor = greatest(sync_floor, newest.seq)"
