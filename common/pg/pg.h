@@ -76,6 +76,13 @@ extern const char PG_UNIQUE_VIOLATION[];
 void pg_query(struct pg_pool *pool, const struct pg_statement *statement,
               const struct pg_params *params, pg_done_fn *done, void *arg);
 
+/** The same for a statement that only reads and finds what it reads by key, in no time: lookups of one
+ *  turn of the event loop share a connection and a transaction, which halves their cost. A failed
+ *  one costs the others nothing: they are sent again. Not for what may take long, since those behind
+ *  it wait, and not for what writes or locks. */
+void pg_lookup(struct pg_pool *pool, const struct pg_statement *statement,
+               const struct pg_params *params, pg_done_fn *done, void *arg);
+
 /** Return the name of the violated constraint in an ERR_CONFLICT of pg_query, "" if none. */
 const char *pg_err_constraint(const struct err *err);
 

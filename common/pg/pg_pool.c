@@ -16,21 +16,10 @@
 #include "common/base/metrics.h"
 #include "common/net/loop.h"
 
-enum { FREE_CALLS_MAX = 256 };
-
 static void on_turn(evutil_socket_t fd, short what, void *arg);
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 
 /* -------------------------------------------------------------------------- statements */
-
-static size_t slot_of(const struct pg_pool *pool, const struct pg_statement *statement)
-{
-    size_t at = ((uintptr_t)statement >> 4) * 0x9E3779B1u & (pool->n_known - 1);
-
-    while (pool->known[at].statement != NULL && pool->known[at].statement != statement)
-        at = (at + 1) & (pool->n_known - 1);
-    return at;
-}
 
 static void learn_statements(struct pg_pool *pool)
 {
@@ -45,7 +34,7 @@ static void learn_statements(struct pg_pool *pool)
     pool->known = mem_new_array(pool->n_known, sizeof(*pool->known));
     for (int i = 0; i < pool->n_statements; i++) {
         const struct pg_statement *statement = pool->config.statements[i];
-        struct pg_known *known = &pool->known[slot_of(pool, statement)];
+        struct pg_known *known = &pool->known[pg_pool_slot(pool, statement)];
 
         known->statement = statement;
         if (metrics == NULL)
@@ -74,98 +63,9 @@ static void register_metrics(struct pg_pool *pool)
 
 /* -------------------------------------------------------------------------- calls */
 
-static struct pg_call *new_call(struct pg_pool *pool, const struct pg_statement *statement,
-                                pg_done_fn *done, void *arg)
-{
-    struct pg_call *call = pool->free_calls;
-
-    if (call != NULL) {
-        pool->free_calls = call->next;
-        pool->n_free_calls--;
-    } else {
-        call = MEM_NEW(struct pg_call);
-    }
-    call->known = &pool->known[slot_of(pool, statement)];
-    assert(call->known->statement == statement);
-    call->done = done;
-    call->arg = arg;
-    call->began_us = clock_monotonic_us();
-    call->saved = NULL;
-    return call;
-}
-
-static void free_call(struct pg_pool *pool, struct pg_call *call)
-{
-    mem_free(call->saved);
-    if (pool->n_free_calls >= FREE_CALLS_MAX) {
-        mem_free(call);
-        return;
-    }
-    call->next = pool->free_calls;
-    pool->free_calls = call;
-    pool->n_free_calls++;
-}
-
-static void call_back(struct pg_pool *pool, struct pg_call *call, const struct pg_rows *rows,
-                      const struct err *err)
-{
-    pg_done_fn *done = call->done;
-
-    call->done = NULL;
-    pool->is_calling_back++;
-    done(call->arg, rows, err);
-    pool->is_calling_back--;
-}
-
-void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, PGresult *result,
-                      const struct err *err)
-{
-    const struct pg_rows rows = {result};
-
-    if (call->done != NULL) {
-        if (call->known->seconds != NULL)
-            metrics_observe(call->known->seconds,
-                            (double)(clock_monotonic_us() - call->began_us) / 1e6);
-        call_back(pool, call, result != NULL ? &rows : NULL, err);
-    }
-    free_call(pool, call);
-}
-
-void pg_pool_give_up_call(struct pg_pool *pool, struct pg_call *call)
-{
-    struct err err;
-
-    if (call->saved != NULL && !pg_pool_is_ready(pool))
-        err_set(&err, ERR_UNAVAILABLE, "no database connection within %d ms",
-                pool->config.limit_ms);
-    else
-        err_set(&err, ERR_TIMEOUT, "the database did not answer within %d ms",
-                pool->config.limit_ms);
-    call_back(pool, call, NULL, &err);
-}
-
-static struct pg_saved_params *save_params(const struct pg_params *params)
-{
-    size_t n_bytes = sizeof(struct pg_saved_params) + (size_t)params->n_values * sizeof(char *);
-    size_t at = n_bytes;
-    struct pg_saved_params *saved;
-
-    for (int i = 0; i < params->n_values; i++)
-        n_bytes += params->values[i] != NULL ? strlen(params->values[i]) + 1 : 0;
-    saved = mem_new(n_bytes);
-    saved->n_values = params->n_values;
-    for (int i = 0; i < params->n_values; i++) {
-        if (params->values[i] == NULL)
-            continue;
-        n_bytes = strlen(params->values[i]) + 1;
-        saved->values[i] = memcpy((char *)saved + at, params->values[i], n_bytes);
-        at += n_bytes;
-    }
-    return saved;
-}
-
-/* The ready connection with the fewest calls, if it has room. */
-static struct pg_conn *choose_conn(const struct pg_pool *pool)
+/* The ready connection with the fewest calls, if it has room; for a lookup one that has other
+ * lookups of this turn, so that they share a Sync. */
+static struct pg_conn *choose_conn(const struct pg_pool *pool, bool is_lookup)
 {
     const struct pg_set *set = pool->current;
     struct pg_conn *best = NULL;
@@ -173,31 +73,49 @@ static struct pg_conn *choose_conn(const struct pg_pool *pool)
     for (int i = 0; set != NULL && i < set->n_conns; i++) {
         struct pg_conn *conn = &set->conns[i];
 
-        if (conn->state == PG_CONN_READY && !conn->is_broken &&
-            conn->calls.n_calls < pool->config.pipeline_max &&
-            (best == NULL || conn->calls.n_calls < best->calls.n_calls))
+        if (conn->state != PG_CONN_READY || conn->is_broken ||
+            conn->n_calls >= pool->config.pipeline_max)
+            continue;
+        if (is_lookup && conn->n_open > 0)
+            return conn;
+        if (best == NULL || conn->n_calls < best->n_calls)
             best = conn;
     }
     return best;
 }
 
-void pg_query(struct pg_pool *pool, const struct pg_statement *statement,
-              const struct pg_params *params, pg_done_fn *done, void *arg)
+static void start_call(struct pg_pool *pool, struct pg_call *call, const struct pg_params *params)
 {
-    struct pg_call *call = new_call(pool, statement, done, arg);
-    struct pg_conn *conn = pool->waiting.first == NULL ? choose_conn(pool) : NULL;
+    struct pg_conn *conn = pool->waiting.first == NULL ? choose_conn(pool, call->is_lookup) : NULL;
 
+    if (conn == NULL && pool->waiting.n_entries >= pool->config.waiting_max) {
+        pg_calls_add(&pool->refused, call);
+        pg_pool_plan_turn(pool);
+        return;
+    }
+    if (conn == NULL || call->is_lookup)
+        pg_call_save_params(call, params);
     if (conn != NULL) {
         pg_conn_send(conn, call, params->values, params->n_values);
         return;
     }
-    if (pool->waiting.n_calls >= pool->config.waiting_max) {
-        pg_calls_add(&pool->refused, call);
-    } else {
-        call->saved = save_params(params);
-        pg_calls_add(&pool->waiting, call);
-    }
+    pg_calls_add(&pool->waiting, call);
     pg_pool_plan_turn(pool);
+}
+
+void pg_query(struct pg_pool *pool, const struct pg_statement *statement,
+              const struct pg_params *params, pg_done_fn *done, void *arg)
+{
+    start_call(pool, pg_call_new(pool, statement, done, arg), params);
+}
+
+void pg_lookup(struct pg_pool *pool, const struct pg_statement *statement,
+               const struct pg_params *params, pg_done_fn *done, void *arg)
+{
+    struct pg_call *call = pg_call_new(pool, statement, done, arg);
+
+    call->is_lookup = true;
+    start_call(pool, call, params);
 }
 
 /* -------------------------------------------------------------------------- sets */
@@ -239,7 +157,7 @@ static void end_retired(struct pg_pool *pool)
 
         pg_set_settle(set);
         for (int i = 0; i < set->n_conns; i++)
-            if (set->conns[i].calls.n_calls == 0)
+            if (set->conns[i].n_calls == 0)
                 pg_conn_close(&set->conns[i]);
         if (pg_set_count_calls(set) > 0) {
             at = &set->next;
@@ -260,23 +178,40 @@ void pg_pool_plan_turn(struct pg_pool *pool)
     event_active(pool->turn, EV_TIMEOUT, 1); /* behind everything that is ready in this turn */
 }
 
+/* What is to be sent again came before all that waits. */
+static void put_first(struct pg_pool *pool)
+{
+    struct pg_calls joined = pool->again;
+    struct pg_call *call;
+
+    if (joined.first == NULL)
+        return;
+    while ((call = pg_calls_take(&pool->waiting)) != NULL)
+        pg_calls_add(&joined, call);
+    pool->waiting = joined;
+    pool->again = (struct pg_calls){0};
+}
+
 static void send_waiting(struct pg_pool *pool)
 {
     int64_t oldest_us = clock_monotonic_us() - (int64_t)pool->config.limit_ms * 1000;
     struct pg_conn *conn;
 
-    while (pool->waiting.first != NULL && (conn = choose_conn(pool)) != NULL) {
+    put_first(pool);
+    while (pool->waiting.first != NULL &&
+           (conn = choose_conn(pool, pool->waiting.first->is_lookup)) != NULL) {
         struct pg_call *call = pg_calls_take(&pool->waiting);
-        struct pg_saved_params *saved = call->saved;
 
         if (call->began_us <= oldest_us) {
-            pg_pool_give_up_call(pool, call);
-            free_call(pool, call);
+            pg_call_give_up(pool, call);
+            pg_call_free(pool, call);
             continue;
         }
-        call->saved = NULL;
-        pg_conn_send(conn, call, saved->values, saved->n_values);
-        mem_free(saved);
+        pg_conn_send(conn, call, call->saved->values, call->saved->n_values);
+        if (!call->is_lookup) {
+            mem_free(call->saved);
+            call->saved = NULL;
+        }
     }
 }
 
@@ -291,7 +226,7 @@ static void end_refused(struct pg_pool *pool)
     pool->refused = (struct pg_calls){0};
     err_set(&err, ERR_UNAVAILABLE, "%d database calls wait already", pool->config.waiting_max);
     while ((call = pg_calls_take(&refused)) != NULL)
-        pg_pool_end_call(pool, call, NULL, &err);
+        pg_call_end(pool, call, NULL, &err);
 }
 
 /* Keep the timer running while a deadline or an attempt lies ahead. */
@@ -304,8 +239,8 @@ static void plan_tick(struct pg_pool *pool)
     int64_t wait_ms = pool->config.limit_ms / 8;
 
     metrics_set(pool->running_gauge, n_running);
-    metrics_set(pool->waiting_gauge, pool->waiting.n_calls);
-    if (pool->is_tick_planned || (is_whole && n_running + pool->waiting.n_calls == 0))
+    metrics_set(pool->waiting_gauge, pool->waiting.n_entries);
+    if (pool->is_tick_planned || (is_whole && n_running + pool->waiting.n_entries == 0))
         return;
     if (wait_ms > 50)
         wait_ms = 50;
@@ -366,8 +301,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     while (pool->waiting.first != NULL && now_us >= pool->waiting.first->began_us + limit_us) {
         struct pg_call *call = pg_calls_take(&pool->waiting);
 
-        pg_pool_give_up_call(pool, call);
-        free_call(pool, call);
+        pg_call_give_up(pool, call);
+        pg_call_free(pool, call);
     }
     pg_set_check(pool->current, now_us);
     pg_set_check(pool->coming, now_us);
@@ -404,7 +339,7 @@ bool pg_pool_is_ready(const struct pg_pool *pool)
 static void end_set(struct pg_set *set)
 {
     for (int i = 0; set != NULL && i < set->n_conns; i++)
-        if (set->conns[i].calls.n_calls > 0)
+        if (set->conns[i].n_calls > 0)
             pg_conn_lose(&set->conns[i], "the service ends");
     pg_set_free(set);
 }
@@ -416,8 +351,9 @@ static void end_waiting(struct pg_pool *pool)
 
     err_set(&err, ERR_UNAVAILABLE, "the service ends");
     while ((call = pg_calls_take(&pool->waiting)) != NULL ||
+           (call = pg_calls_take(&pool->again)) != NULL ||
            (call = pg_calls_take(&pool->refused)) != NULL)
-        pg_pool_end_call(pool, call, NULL, &err);
+        pg_call_end(pool, call, NULL, &err);
 }
 
 void pg_pool_free(struct pg_pool *pool)

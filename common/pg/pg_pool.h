@@ -28,19 +28,22 @@ struct pg_saved_params {
     const char *values[];
 };
 
+enum { PG_LOOKUPS_MAX = 8 }; /* that share a Sync */
+
 struct pg_call {
     struct pg_call *next;
-    const struct pg_known *known;
-    pg_done_fn *done; /* NULL: given up at its deadline, its answer is ignored */
+    const struct pg_known *known; /* NULL: no call, but a Sync in the queue */
+    pg_done_fn *done;             /* NULL: given up at its deadline, its answer is ignored */
     void *arg;
     int64_t began_us;
-    struct pg_saved_params *saved; /* owned; NULL once sent */
+    struct pg_saved_params *saved; /* owned; NULL once sent, unless it may be sent again */
+    bool is_lookup;                /* sent without a Sync of its own */
 };
 
 /** A queue of calls. All calls of a pool have the same limit, so it is in order of deadline too. */
 struct pg_calls {
     struct pg_call *first, *last;
-    int n_calls;
+    int n_entries;
 };
 void pg_calls_add(struct pg_calls *calls, struct pg_call *call);
 struct pg_call *pg_calls_take(struct pg_calls *calls); /* the first; NULL when empty */
@@ -57,11 +60,13 @@ struct pg_conn {
     PGconn *pg;         /* owned; NULL when closed */
     enum pg_conn_state state;
     struct event *readable, *writable; /* owned; NULL when closed */
-    struct pg_calls calls;             /* sent, in the order of their answers */
+    struct pg_calls calls;             /* sent, in the order of their answers; Syncs between */
+    int n_calls;                       /* of these, without the Syncs */
     PGresult *answer;                  /* of calls.first; its Sync has not come yet */
     int n_prepared;                    /* answers seen while preparing */
-    int n_sent;                        /* calls sent in this turn of the loop */
-    bool is_corked, is_broken;
+    int n_open;                        /* lookups sent whose Sync is not */
+    int n_syncs;                       /* sent in this turn of the loop */
+    bool has_sent, is_corked, is_broken;
     const char *why;    /* it is broken; NULL: libpq says it */
     int64_t give_up_us; /* while connecting or preparing */
 };
@@ -82,7 +87,7 @@ struct pg_pool {
     struct pg_set *current; /* takes new calls; NULL: no URL yet */
     struct pg_set *coming;  /* of a new URL: current once one of its connections works */
     struct pg_set *retired; /* of old URLs: end after their last answer */
-    struct pg_calls waiting, refused;
+    struct pg_calls waiting, refused, again;
     struct pg_call *free_calls; /* spare structs */
     int n_free_calls;
     struct pg_known *known; /* open addressing, a power of two */
@@ -99,15 +104,32 @@ struct pg_pool {
 /** Have the end of this turn of the loop send, flush, open and close what there is. */
 void pg_pool_plan_turn(struct pg_pool *pool);
 
-/** Answer a call and give its struct back. */
-void pg_pool_end_call(struct pg_pool *pool, struct pg_call *call, PGresult *result,
-                      const struct err *err);
-
+/* pg_call.c */
+/** Return the slot of a statement in the pool's table, or the empty one where it belongs. */
+size_t pg_pool_slot(const struct pg_pool *pool, const struct pg_statement *statement);
+struct pg_call *pg_call_new(struct pg_pool *pool, const struct pg_statement *statement,
+                            pg_done_fn *done, void *arg);
+struct pg_call *pg_call_new_sync(struct pg_pool *pool);
+void pg_call_free(struct pg_pool *pool, struct pg_call *call);
+void pg_call_save_params(struct pg_call *call, const struct pg_params *params);
+/** Answer a call and free it. */
+void pg_call_end(struct pg_pool *pool, struct pg_call *call, PGresult *result,
+                 const struct err *err);
 /** Answer a call at its deadline; it stays where it is. */
-void pg_pool_give_up_call(struct pg_pool *pool, struct pg_call *call);
+void pg_call_give_up(struct pg_pool *pool, struct pg_call *call);
+/** Have a call that the server skipped sent once more, with a Sync of its own. */
+void pg_call_send_again(struct pg_pool *pool, struct pg_call *call);
+
+/* pg_connect.c */
+void pg_conn_open(struct pg_conn *conn);
+void pg_conn_read_prepared(struct pg_conn *conn);
 
 /* pg_conn.c */
-void pg_conn_open(struct pg_conn *conn);
+void pg_conn_set_state(struct pg_conn *conn, enum pg_conn_state state);
+void pg_conn_watch(struct pg_conn *conn); /* for answers, from the end of connecting on */
+void pg_conn_unwatch(struct pg_conn *conn);
+/** Copy a message of libpq, which ends in a newline and may have several lines, as one line. */
+void pg_copy_line(char *to, size_t size, const char *from);
 /** Queue one call; a failure shows as is_broken, at the turn's end. Take the call. */
 void pg_conn_send(struct pg_conn *conn, struct pg_call *call, const char *const *values,
                   int n_values);

@@ -61,7 +61,7 @@ void pg_set_settle(struct pg_set *set)
     for (int i = 0; i < set->n_conns; i++) {
         struct pg_conn *conn = &set->conns[i];
 
-        if (conn->n_sent > 0)
+        if (conn->has_sent)
             pg_conn_flush(conn);
         if (conn->is_broken)
             pg_conn_lose(conn, NULL);
@@ -73,7 +73,7 @@ int pg_set_count_calls(const struct pg_set *set)
     int n_calls = 0;
 
     for (int i = 0; set != NULL && i < set->n_conns; i++)
-        n_calls += set->conns[i].calls.n_calls;
+        n_calls += set->conns[i].n_calls;
     return n_calls;
 }
 
@@ -100,7 +100,7 @@ static void check_conn(struct pg_conn *conn, int64_t now_us)
     for (struct pg_call *call = conn->calls.first;
          call != NULL && now_us >= call->began_us + limit_us; call = call->next)
         if (call->done != NULL)
-            pg_pool_give_up_call(pool, call);
+            pg_call_give_up(pool, call);
     if (conn->calls.first != NULL && now_us >= conn->calls.first->began_us + limit_us + grace_us)
         pg_conn_lose(conn, "the server does not answer");
 }

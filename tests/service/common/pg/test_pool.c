@@ -86,6 +86,73 @@ static void test_an_error_stays_with_its_call(void **state)
     mem_free(o);
 }
 
+static void look_up(struct pool_fixture *f, const char *a, const char *b, struct outcome *o)
+{
+    struct pg_params params;
+
+    pg_params_init(&params, &f->arena);
+    pg_add_text(&params, a);
+    pg_add_text(&params, b);
+    pg_lookup(f->pool, &POOL_DIVIDE, &params, pool_on_done, o);
+    assert_int_equal(o->n_done, 0);
+}
+
+/* Lookups share a Sync; the server skips those behind one that fails. Writes go between them. */
+static void test_a_lookup_that_fails_costs_the_others_nothing(void **state)
+{
+    enum { N_CALLS = 3000 };
+    struct pool_fixture *f = *state;
+    struct outcome *o = mem_new_array(N_CALLS, sizeof(*o));
+
+    pool_open(f, 3, 5000, 0);
+    for (int i = 0; i < N_CALLS; i++) {
+        const char *number = arena_format(&f->arena, "%d", i);
+
+        if (i % 5 == 4)
+            pool_ask(f, &POOL_ADD_THING, number, NULL, &o[i]);
+        else
+            look_up(f, number, i % 7 == 3 ? "0" : "1", &o[i]);
+        if (i % 50 == 49)
+            turn_for(f->loop, 0);
+    }
+    for (int i = 0; i < N_CALLS; i++)
+        wait_until(f->loop, pool_is_outcome, &o[i], "an answer");
+    for (int i = 0; i < N_CALLS; i++) {
+        bool must_fail = i % 5 != 4 && i % 7 == 3;
+
+        assert_int_equal(o[i].n_done, 1);
+        assert_int_equal(o[i].err.code, must_fail ? ERR_INVALID : ERR_NONE);
+        assert_true(must_fail || i % 5 == 4 || o[i].number == i);
+    }
+    assert_int_equal(database_number("SELECT count(*) FROM thing"), N_CALLS / 5);
+    assert_int_equal(proxy_n_accepted(f->proxy), 3);
+    mem_free(o);
+}
+
+static void test_lookups_have_a_limit_too(void **state)
+{
+    struct pool_fixture *f = *state;
+    struct outcome o[20] = {0}, after;
+
+    pool_open(f, 1, 200, 0);
+    proxy_set_mode(f->proxy, PROXY_STALL);
+    for (int i = 0; i < 20; i++)
+        look_up(f, "8", i == 2 ? "0" : "2", &o[i]);
+    for (int i = 0; i < 20; i++) {
+        wait_until(f->loop, pool_is_outcome, &o[i], "the limit");
+        assert_int_equal(o[i].err.code, ERR_TIMEOUT);
+    }
+    proxy_set_mode(f->proxy, PROXY_REFUSE);
+    while (pg_pool_is_ready(f->pool))
+        turn_for(f->loop, 20);
+    proxy_set_mode(f->proxy, PROXY_PASS);
+    pool_wait_ready(f);
+    pool_ask_and_wait(f, &POOL_DIVIDE, "8", "2", &after);
+    assert_int_equal(after.number, 4);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(o[i].n_done, 1);
+}
+
 static void test_constraints_are_named(void **state)
 {
     struct pool_fixture *f = *state;
@@ -211,6 +278,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_set_up, pool_tear_down)
         TEST(test_every_type_comes_back_as_it_went),
         TEST(test_an_error_stays_with_its_call),
+        TEST(test_a_lookup_that_fails_costs_the_others_nothing),
+        TEST(test_lookups_have_a_limit_too),
         TEST(test_constraints_are_named),
         TEST(test_a_commit_that_fails_is_an_error),
         TEST(test_a_changed_result_type_costs_one_connection),
