@@ -16,8 +16,6 @@
 
 enum { PUBLISH_LIMIT_MS = 5000, UUID_BYTES = 16 };
 
-#define NIL_UUID "00000000-0000-0000-0000-000000000000"
-
 /** What can be read of an event that is otherwise broken: any value of each attribute, as JSON. */
 struct hints {
     const char *owner_id, *subject, *traceparent;
@@ -155,8 +153,8 @@ void dead_letters_add(const struct dead_letters *letters, const struct dead_lett
     struct uuid owner_id;
     struct event event;
 
-    if (owner == NULL || !uuid_read(owner, &owner_id))
-        uuid_read(NIL_UUID, &owner_id);
+    if (about->is_unowned || owner == NULL || !uuid_read(owner, &owner_id))
+        uuid_read(DEAD_LETTER_NO_OWNER, &owner_id);
     event = (struct event){.id = make_id(consumer, about, arena),
                            .source = arena_format(arena, "/todo/%s", consumer),
                            .type = EVENT_DEAD_LETTER,

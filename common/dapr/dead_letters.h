@@ -3,6 +3,7 @@
 #ifndef COMMON_DAPR_DEAD_LETTERS_H
 #define COMMON_DAPR_DEAD_LETTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/arena.h"
@@ -25,10 +26,15 @@ struct dead_letter_case {
     const char *topic, *reason;
     const char *body; /* as it came */
     size_t n_bytes;
+    bool is_unowned; /* the letter's owner is the nil UUID, whosever the event is */
 };
 
+/** Of what belongs to nobody. */
+#define DEAD_LETTER_NO_OWNER "00000000-0000-0000-0000-000000000000"
+
 /** Write the letter. Its id is made from consumer, topic and bytes, so that the same event, delivered
- *  twice, makes one letter; its owner is the event's, or the nil UUID where that cannot be read.
+ *  twice, makes one letter; its owner is the event's, or the nil UUID where that cannot be
+ *  read or is not wanted.
  *  Borrow all, with `arena`, until `done`, which runs once, never before returning: NULL err
  *  means that the letter is safe. */
 void dead_letters_add(const struct dead_letters *letters, const struct dead_letter_case *about,

@@ -228,11 +228,17 @@ static void on_letter_added(void *arg, const struct err *err)
         answer(delivery, OUTCOME_DEAD_LETTER, &delivery->err);
 }
 
-/** A letter about one's own letter would come back for ever. */
+/* One's own letter comes back when its owner's chain is what it failed at: so the letter about it is
+ * nobody's. Of one that was nobody's already, no other letter could be kept either. */
 static bool is_own_letter(const struct delivery *delivery)
 {
     return strcmp(delivery->topic, TOPIC_DEAD_LETTERS) == 0 && delivery->event.source != NULL &&
            strcmp(delivery->event.source, delivery->deliver->own_source) == 0;
+}
+
+static bool is_nobodys(const struct delivery *delivery)
+{
+    return strcmp(delivery->event.owner_id, DEAD_LETTER_NO_OWNER) == 0;
 }
 
 void delivery_finish(struct delivery *delivery, const struct err *err)
@@ -244,7 +250,8 @@ void delivery_finish(struct delivery *delivery, const struct err *err)
         answer(delivery, OUTCOME_DONE, NULL);
         return;
     }
-    if (err_is_transient(err) || is_own_letter(delivery)) {
+    about.is_unowned = is_own_letter(delivery);
+    if (err_is_transient(err) || (about.is_unowned && is_nobodys(delivery))) {
         answer(delivery, OUTCOME_RETRY, err);
         return;
     }

@@ -59,6 +59,33 @@ def test_a_letter_is_an_entry_of_its_owners_chain(service: Service, database: Da
     assert history(service, owner_id=letter["ownerid"]).json()["entries"] == []
 
 
+def test_a_chain_that_lost_its_key_stops_nothing(service: Service, database: Database) -> None:
+    """The event becomes a letter; that, which its owner's chain cannot take either, one of nobody's."""
+    owner, nobody = new_id(), str(uuid.UUID(int=0))
+    deliver(service, "task-events", new_event(owner, seq="1"))
+    key = key_of(database, owner)
+    database.execute("audit", "DELETE FROM payload_key WHERE owner_id = %s", owner)
+    event = new_event(owner, seq="2")
+
+    def letter_of(owner_id: str) -> dict:
+        def find() -> dict | None:
+            letters = [p.event for p in service.sidecar.events("dead-letters")]
+            return next((letter for letter in letters if letter["ownerid"] == owner_id), None)
+
+        return wait_for("the letter", find)
+
+    deliver(service, "task-events", event)
+    letter = letter_of(owner)
+    assert letter["data"]["reason"] == f"payload_key: there is no key of {owner}, nor was it erased"
+    deliver(service, "dead-letters", letter)
+    last = letter_of(nobody)
+    deliver(service, "dead-letters", last)
+    original = json.loads(cli(service, "show", last["id"]).rsplit("original:\n", 1)[1])
+    assert json.loads(original["data"]["event"]) == event
+    database.execute("audit", "INSERT INTO payload_key (owner_id, key) VALUES (%s, %s)", owner, key)
+    service.sidecar.published.clear()
+
+
 def test_the_sidecars_backstop_is_kept_too(service: Service, database: Database) -> None:
     """The original itself, on dead-letters, with its own id, which audit has appended before."""
     owner = new_id()

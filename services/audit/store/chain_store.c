@@ -33,7 +33,7 @@ static bool read_chain(const struct pg_rows *rows, struct chain *chain, struct e
         return err_set(err, ERR_UNAVAILABLE, "the owner's head was being made: try again");
     chain->is_erased = pg_bool(rows, 0, 0);
     return chain->is_erased || entry_row_read_bytes(rows, 0, 1, chain->key, sizeof(chain->key)) ||
-           err_set(err, ERR_UNAVAILABLE, "payload_key: there is no key of %s, nor was it erased",
+           err_set(err, ERR_INTERNAL, "payload_key: there is no key of %s, nor was it erased",
                    chain->owner_id.text);
 }
 

@@ -24,10 +24,11 @@
 #define OWNER "01997a2d-1c40-7b1e-8a77-90c2d4e6f801"
 #define NIL "00000000-0000-0000-0000-000000000000"
 #define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-#define EVENT(source, type)                                                                        \
-    "{\"data\":{\"n\":1},\"id\":\"" ID "\",\"ownerid\":\"" OWNER "\",\"seq\":\"3\","               \
+#define EVENT_OF(owner, source, type)                                                              \
+    "{\"data\":{\"n\":1},\"id\":\"" ID "\",\"ownerid\":\"" owner "\",\"seq\":\"3\","               \
     "\"source\":\"" source "\",\"specversion\":\"1.0\",\"subject\":\"task-1\","                    \
     "\"time\":\"2026-11-21T09:46:00.123Z\",\"traceparent\":\"" TRACE "\",\"type\":\"" type "\"}"
+#define EVENT(source, type) EVENT_OF(OWNER, source, type)
 
 #define SUCCESS "{\"status\":\"SUCCESS\"}"
 #define RETRY "{\"status\":\"RETRY\"}"
@@ -387,17 +388,21 @@ static void test_a_letter_that_cannot_be_written_is_tried_again(void **state)
     assert_string_equal(w->answer, RETRY);
 }
 
-static void test_no_letter_is_written_about_ones_own_letter(void **state)
+static void test_the_letter_about_ones_own_letter_is_nobodys_and_the_last(void **state)
 {
     struct world *w = *state;
 
     w->outcome = ERR_INVALID;
-    deliver_text(w, "dead-letters", EVENT("/todo/backend", "todo.dead-letter.v1"));
+    deliver_text(w, "dead-letters", EVENT_OF(NIL, "/todo/backend", "todo.dead-letter.v1"));
     assert_string_equal(w->answer, RETRY);
     assert_int_equal(fake_sidecar_n_calls(w->sidecar), 0);
-    deliver_text(w, "dead-letters", EVENT("/todo/audit", "todo.dead-letter.v1"));
+    deliver_text(w, "dead-letters", EVENT("/todo/backend", "todo.dead-letter.v1"));
     assert_string_equal(w->answer, SUCCESS);
     assert_int_equal(fake_sidecar_n_calls(w->sidecar), 1);
+    assert_non_null(strstr(fake_sidecar_call(w->sidecar, 0)->body, "\"ownerid\":\"" NIL "\""));
+    deliver_text(w, "dead-letters", EVENT_OF(NIL, "/todo/audit", "todo.dead-letter.v1"));
+    assert_string_equal(w->answer, SUCCESS);
+    assert_int_equal(fake_sidecar_n_calls(w->sidecar), 2);
 }
 
 static void test_outcomes_are_counted_by_topic(void **state)
@@ -434,7 +439,7 @@ int main(void)
         WORLD_TEST(test_bytes_that_are_no_json_travel_in_base64),
         WORLD_TEST(test_a_huge_event_is_cut_and_the_letter_says_so),
         WORLD_TEST(test_a_letter_that_cannot_be_written_is_tried_again),
-        WORLD_TEST(test_no_letter_is_written_about_ones_own_letter),
+        WORLD_TEST(test_the_letter_about_ones_own_letter_is_nobodys_and_the_last),
         WORLD_TEST(test_outcomes_are_counted_by_topic),
     };
 
