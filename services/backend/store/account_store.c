@@ -131,7 +131,7 @@ void account_store_get(const struct store_call *call, const struct uuid *id,
     c->account = account;
     pg_params_init(&params, call->arena);
     pg_add_text(&params, id->text);
-    pg_query(call->pool, &ACCOUNT_GET, &params, on_got, c);
+    pg_lookup(call->pool, &ACCOUNT_GET, &params, on_got, c);
 }
 
 static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -280,7 +280,7 @@ void account_store_seq(const struct store_call *call, const struct uuid *id, int
     c->seq = seq;
     pg_params_init(&params, call->arena);
     pg_add_text(&params, id->text);
-    pg_query(call->pool, &ACCOUNT_SEQ, &params, on_seq_read, c);
+    pg_lookup(call->pool, &ACCOUNT_SEQ, &params, on_seq_read, c);
 }
 
 static void on_seq_read(void *arg, const struct pg_rows *rows, const struct err *err)

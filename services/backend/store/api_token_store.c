@@ -93,7 +93,7 @@ void api_token_store_find(const struct store_call *call, const struct secret_dig
     *c = (struct find_call){*call, who, *digest};
     pg_params_init(&params, call->arena);
     pg_add_bytes(&params, digest->bytes, sizeof digest->bytes);
-    pg_query(call->pool, &API_TOKEN_FIND, &params, on_found, c);
+    pg_lookup(call->pool, &API_TOKEN_FIND, &params, on_found, c);
 }
 
 static void note_use(const struct find_call *c)

@@ -83,7 +83,7 @@ void session_store_check(const struct store_call *call, const struct principal *
     pg_params_init(&params, call->arena);
     pg_add_text(&params, who->session_id.text);
     pg_add_text(&params, who->user_id.text);
-    pg_query(call->pool, &SESSION_CHECK, &params, on_answered, c);
+    pg_lookup(call->pool, &SESSION_CHECK, &params, on_answered, c);
 }
 
 const struct pg_statement SESSION_LIST = {

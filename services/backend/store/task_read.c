@@ -40,7 +40,7 @@ void task_store_get(const struct store_call *call, const struct uuid *owner_id,
     pg_params_init(&params, call->arena);
     pg_add_text(&params, owner_id->text);
     pg_add_text(&params, id->text);
-    pg_query(call->pool, &TASK_GET, &params, on_got, reading_new(call, owner_id, task));
+    pg_lookup(call->pool, &TASK_GET, &params, on_got, reading_new(call, owner_id, task));
 }
 
 static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -76,7 +76,7 @@ void task_store_load(const struct store_call *call, const struct uuid *owner_id,
     pg_add_text(&params, id->text);
     pg_add_text(&params, key->key);
     pg_add_int(&params, key->item);
-    pg_query(call->pool, &TASK_LOAD, &params, on_loaded, reading_new(call, owner_id, loaded));
+    pg_lookup(call->pool, &TASK_LOAD, &params, on_loaded, reading_new(call, owner_id, loaded));
 }
 
 static void on_loaded(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -109,7 +109,7 @@ void task_store_exists(const struct store_call *call, const struct uuid *owner_i
     pg_params_init(&params, call->arena);
     pg_add_text(&params, owner_id->text);
     pg_add_text(&params, id->text);
-    pg_query(call->pool, &TASK_EXISTS, &params, on_found, reading_new(call, owner_id, is_there));
+    pg_lookup(call->pool, &TASK_EXISTS, &params, on_found, reading_new(call, owner_id, is_there));
 }
 
 static void on_found(void *arg, const struct pg_rows *rows, const struct err *err)
