@@ -27,7 +27,8 @@ struct relay_config {
 };
 
 struct relay *relay_new(const struct relay_config *config);
-void relay_set_url(struct relay *relay, const char *url); /* of the database, as of pg_pool_set_url */
+void relay_set_url(struct relay *relay,
+                   const char *url);  /* of the database, as of pg_pool_set_url */
 void relay_wake(struct relay *relay); /* a commit here added rows; cheap, may be called always */
 /** Finish the bulk in flight, give up the lock, then call `done`. */
 void relay_drain(struct relay *relay, void (*done)(void *arg), void *arg);
