@@ -92,6 +92,7 @@ class Machine:
         self.secrets.make()
         self.broker = BROKERS[options.broker](self.layout, self.secrets.store["broker"]["password"])
         self.database = Database(self.layout, self.secrets)
+        self.set_orphan_aside()
         self.choose_ports(options)
         self.write_files(options, binaries)
         self.ports.release("supervisor")
@@ -110,6 +111,17 @@ class Machine:
         except BaseException:
             self.stop_all()
             raise
+
+    def set_orphan_aside(self) -> None:
+        """Root's cluster may lie outside the directory: when that was removed and made anew, the
+        passwords of what it left behind are gone."""
+        data = self.database.data
+        if data.is_relative_to(self.layout.dir) or self.known.get("postgres") == str(data):
+            return
+        if data.exists():
+            old = data.with_name(time.strftime("postgres.%Y%m%d%H%M%S"))
+            data.rename(old)
+            say(f"the database of an earlier {self.layout.dir} is now {old}")
 
     def find_binaries(self, options) -> dict[str, str]:
         folder = pathlib.Path(options.binaries).resolve()
