@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -42,30 +41,36 @@ static bool is_traceparent(const char *text)
            text[FLAGS_AT - 1] == '-' && strspn(text + FLAGS_AT, "0123456789abcdef") >= 2;
 }
 
-static void write_random_hex(char *to, size_t length)
+enum { TRACE_BYTES = TRACE_ID_LENGTH / 2, SPAN_BYTES = SPAN_ID_LENGTH / 2 };
+
+/* Draw both ids at once: asking the kernel is most of what a trace costs. */
+static void draw_ids(char trace_id[TRACE_ID_LENGTH], char span_id[SPAN_ID_LENGTH])
 {
-    unsigned char bytes[TRACE_ID_LENGTH / 2];
-    char hex[TRACE_ID_LENGTH + 1];
+    unsigned char bytes[TRACE_BYTES + SPAN_BYTES];
+    char hex[2 * sizeof(bytes) + 1];
 
     do {
-        randombytes_buf(bytes, length / 2);
-    } while (sodium_is_zero(bytes, length / 2)); /* all zero means "none" */
-    sodium_bin2hex(hex, sizeof hex, bytes, length / 2);
-    memcpy(to, hex, length);
+        randombytes_buf(bytes, sizeof bytes);
+    } while (sodium_is_zero(bytes, TRACE_BYTES) || /* all zero means "none" */
+             sodium_is_zero(bytes + TRACE_BYTES, SPAN_BYTES));
+    sodium_bin2hex(hex, sizeof hex, bytes, sizeof bytes);
+    memcpy(trace_id, hex, TRACE_ID_LENGTH);
+    memcpy(span_id, hex + TRACE_ID_LENGTH, SPAN_ID_LENGTH);
 }
 
 /* Of the flags only "sampled" is passed on; a trace that begins here leaves that to the sidecar. */
 static void make_trace(char own[FLOW_TRACEPARENT_SIZE], const char *parent)
 {
-    bool has_parent = parent != NULL && is_traceparent(parent);
-    bool is_sampled = has_parent && strchr("13579bdf", parent[FLAGS_AT + 1]) != NULL;
+    static const char form[] = "00-00000000000000000000000000000000-0000000000000000-00";
 
-    snprintf(own, FLOW_TRACEPARENT_SIZE, "00-%032d-%016d-0%c", 0, 0, is_sampled ? '1' : '0');
-    if (has_parent)
-        memcpy(own + TRACE_ID_AT, parent + TRACE_ID_AT, TRACE_ID_LENGTH);
-    else
-        write_random_hex(own + TRACE_ID_AT, TRACE_ID_LENGTH);
-    write_random_hex(own + SPAN_ID_AT, SPAN_ID_LENGTH);
+    _Static_assert(sizeof form == FLOW_TRACEPARENT_SIZE, "the form is a whole traceparent");
+    memcpy(own, form, sizeof form);
+    draw_ids(own + TRACE_ID_AT, own + SPAN_ID_AT);
+    if (parent == NULL || !is_traceparent(parent))
+        return;
+    memcpy(own + TRACE_ID_AT, parent + TRACE_ID_AT, TRACE_ID_LENGTH);
+    if (strchr("13579bdf", parent[FLAGS_AT + 1]) != NULL)
+        own[FLAGS_AT + 1] = '1';
 }
 
 /* finish frees the flow, so nothing may touch it afterwards. */
