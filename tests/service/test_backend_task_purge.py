@@ -118,7 +118,7 @@ def test_a_purge_waits_for_nobody_and_races_without_harm(service: Service, ada: 
             db.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (ada.id,))
             db.execute("UPDATE task SET deleted_at = deleted_at - interval '31 days' WHERE id = ANY(%s)", (held,))
             wait_until_gone(service, trash(service, bob, 2, days=31))
-        assert account(service, ada)[1] == 2
+            assert account(service, ada)[1] == 2
     wait_until_gone(service, held)
     assert account(service, ada)[1] == 0
 
