@@ -31,7 +31,8 @@ static const char *const connect_keys[] = {
 static const char SETTINGS_SQL[] =
     "SELECT set_config('statement_timeout', $1, false), set_config('TimeZone', 'UTC', false),"
     " set_config('DateStyle', 'ISO, YMD', false), set_config('bytea_output', 'hex', false),"
-    " set_config('standard_conforming_strings', 'on', false)";
+    " set_config('standard_conforming_strings', 'on', false),"
+    " set_config('jit', 'off', false)"; /* compiling takes longer than any of our statements */
 
 static void on_connecting(evutil_socket_t fd, short what, void *arg);
 
