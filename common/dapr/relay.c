@@ -137,6 +137,8 @@ static void set_leader(struct relay *relay, bool is_leader)
                  KV("pubsub", relay->config.pubsub));
     relay->is_leader = is_leader;
     metrics_set(relay->leader_gauge, is_leader);
+    if (!is_leader)
+        metrics_set(relay->age_gauge, 0); /* it is the leader who knows */
 }
 
 /* -------------------------------------------------------------------------- draining */
