@@ -134,7 +134,7 @@ def test_what_waits_takes_no_place_of_what_could_go(service: Service, ada: User)
                 "backend", "UPDATE task SET deleted_at = deleted_at - interval '40 days' WHERE id = ANY(%s)", held
             )
             wait_until_gone(service, trash(service, bob, 2, days=31))
-        assert account(service, ada)[1] == len(held)
+            assert account(service, ada)[1] == len(held)
     wait_until_gone(service, held)
 
 
