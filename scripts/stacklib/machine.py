@@ -26,9 +26,13 @@ PASSED_ON = ("LOG_LEVEL", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 
 def say(text: str) -> None:
+    tell(f"  {text}")
+
+
+def tell(text: str) -> None:
     try:
-        print(f"  {text}", flush=True)
-    except BrokenPipeError:  # whoever read along has gone; the work goes on
+        print(text, flush=True)
+    except OSError:  # whoever read along has gone, or the terminal; the work goes on
         sys.stdout = open(os.devnull, "w")
 
 
@@ -102,7 +106,7 @@ class Machine:
             self.print_address(options)
             return 0 if options.detach else self.watch(process)
         except KeyboardInterrupt:
-            print(flush=True)
+            tell("")
             return self.stop_all()
         except StackError as problem:
             print(f"error: {problem}", file=sys.stderr, flush=True)
@@ -349,7 +353,7 @@ class Machine:
         if supervisor:
             supervisor.shutdown(say)
         leftovers.end(self.layout, self.layout.postgres())
-        print("stopped", flush=True)
+        tell("stopped")
         return 0
 
     def down(self) -> int:
