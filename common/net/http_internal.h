@@ -15,6 +15,7 @@
 struct bufferevent;
 struct evbuffer_cb_entry;
 struct evconnlistener;
+struct evhttp_bound_socket;
 struct evhttp;
 struct evhttp_connection;
 struct evhttp_request;
@@ -82,7 +83,8 @@ struct http_server {
     struct loop *loop;
     const struct log *log;
     struct evhttp *evhttp;
-    struct evconnlistener *listener; /* owned by evhttp */
+    struct evconnlistener *listener; /* owned by evhttp; NULL once a drain has closed it */
+    struct evhttp_bound_socket *bound;
     int port;
     struct router *router;
     struct http_stats *stats;
@@ -92,7 +94,7 @@ struct http_server {
     struct http_connection **by_fd;
     size_t n_by_fd;
     struct event *adopt_event; /* runs before anything happens on a new connection */
-    struct loop_timer *sweep_timer, *drain_timer;
+    struct loop_timer *sweep_timer, *drain_timer, *accept_timer;
     int sweep_ms;
     bool is_idle, is_draining, is_closing;
     void (*drained)(void *arg);

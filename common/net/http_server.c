@@ -35,7 +35,7 @@ static void on_sweep(void *arg)
         if (connection->evcon)
             http_connection_check(connection, now_ms);
     }
-    if (!server->is_draining)
+    if (server->listener)
         evconnlistener_enable(server->listener); /* after on_accept_failed */
     server->is_idle = TAILQ_EMPTY(&server->connections);
     loop_timer_start(server->sweep_timer, server->is_idle ? SWEEP_IDLE_MS : server->sweep_ms);
@@ -130,7 +130,7 @@ static void open_evhttp(struct http_server *server)
     evhttp_set_max_body_size(server->evhttp, server->limits.body_max_bytes);
     evhttp_set_bevcb(server->evhttp, on_bufferevent_wanted, server);
     evhttp_set_gencb(server->evhttp, on_request, server);
-    evhttp_bind_listener(server->evhttp, server->listener);
+    server->bound = evhttp_bind_listener(server->evhttp, server->listener);
     evconnlistener_set_error_cb(server->listener, on_accept_failed);
     evconnlistener_enable(server->listener);
 }
@@ -140,9 +140,21 @@ static void on_drained(void *arg)
     struct http_server *server = arg;
     void (*drained)(void *) = server->drained;
 
+    if (server->n_running > 0)
+        return; /* came with the last turn of accepting */
     server->drained = NULL;
     if (drained)
         drained(server->drained_arg);
+}
+
+/* Who comes from now on is refused at once and can try another replica. */
+static void on_last_accepted(void *arg)
+{
+    struct http_server *server = arg;
+
+    evhttp_del_accept_socket(server->evhttp, server->bound);
+    server->listener = NULL;
+    http_server_check_drain(server);
 }
 
 struct http_server *http_server_new(const struct http_server_config *config, struct err *err)
@@ -168,6 +180,7 @@ struct http_server *http_server_new(const struct http_server_config *config, str
     assert(server->adopt_event);
     server->sweep_timer = loop_timer_new(server->loop, on_sweep, server);
     server->drain_timer = loop_timer_new(server->loop, on_drained, server);
+    server->accept_timer = loop_timer_new(server->loop, on_last_accepted, server);
     server->sweep_ms =
         least(least(limits->head_limit_ms, limits->body_limit_ms), limits->idle_limit_ms) / 4;
     server->sweep_ms = least(server->sweep_ms, SWEEP_MAX_MS);
@@ -186,7 +199,7 @@ int http_server_port(const struct http_server *server)
 
 void http_server_check_drain(struct http_server *server)
 {
-    if (server->is_draining && server->drained && server->n_running == 0)
+    if (!server->listener && server->drained && server->n_running == 0)
         loop_timer_start(server->drain_timer, 0);
 }
 
@@ -195,8 +208,8 @@ void http_server_drain(struct http_server *server, void (*done)(void *arg), void
     server->is_draining = true;
     server->drained = done;
     server->drained_arg = arg;
-    evconnlistener_disable(server->listener);
-    http_server_check_drain(server);
+    /* Sockets are looked at before timers: who waits in the backlog is accepted, not reset. */
+    loop_timer_start(server->accept_timer, 0);
 }
 
 void http_server_free(struct http_server *server)
@@ -218,6 +231,7 @@ void http_server_free(struct http_server *server)
     }
     loop_timer_free(server->sweep_timer);
     loop_timer_free(server->drain_timer);
+    loop_timer_free(server->accept_timer);
     event_free(server->adopt_event);
     router_free(server->router);
     http_stats_free(server->stats);

@@ -71,8 +71,9 @@ struct http_server_config {
 struct http_server *http_server_new(const struct http_server_config *config, struct err *err);
 int http_server_port(const struct http_server *server);
 
-/** Stop accepting; tell kept-alive clients to close; call `done`, never before returning, once no
- *  request is running and every upgraded connection has been freed. */
+/** Accept who waits in the backlog, then close the listening socket; tell kept-alive clients to
+ *  close; call `done`, never before returning, once no request is running and every upgraded
+ *  connection has been freed. */
 void http_server_drain(struct http_server *server, void (*done)(void *arg), void *arg);
 void http_server_free(struct http_server *server); /* ends what is left */
 

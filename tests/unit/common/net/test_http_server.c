@@ -189,8 +189,23 @@ static void test_a_drain_of_an_idle_server_ends_at_once_but_not_before_returning
 
     http_server_drain(f->server, note_drained, &f->is_drained);
     assert_false(f->is_drained);
-    net_turn(f->loop, 1);
+    net_turn(f->loop, 3);
     assert_true(f->is_drained);
+}
+
+static void test_a_drain_answers_who_waits_in_the_backlog(void **state)
+{
+    struct server_fixture *f = *state;
+    struct net_peer early;
+
+    net_peer_open(&early, f->loop, f->port);
+    net_peer_send_text(&early, "GET /empty HTTP/1.1\r\nHost: a\r\n\r\n");
+    http_server_drain(f->server, note_drained, &f->is_drained);
+    net_peer_await_close(&early);
+    assert_non_null(strstr(buf_text(&early.received), "204"));
+    net_turn(f->loop, 3);
+    assert_true(f->is_drained);
+    net_peer_close(&early);
 }
 
 static void test_a_server_that_is_freed_while_it_drains_tells_nobody(void **state)
@@ -241,6 +256,7 @@ int main(void)
         TEST(test_a_handler_may_reply_after_the_server_is_gone),
         TEST(test_a_drain_waits_for_running_requests_and_takes_no_new_connections),
         TEST(test_a_drain_of_an_idle_server_ends_at_once_but_not_before_returning),
+        TEST(test_a_drain_answers_who_waits_in_the_backlog),
         TEST(test_a_server_that_is_freed_while_it_drains_tells_nobody),
         TEST(test_a_taken_port_is_named),
     };
