@@ -14,6 +14,7 @@
 #define EVENT_TASK_CREATED "todo.task.created.v1"
 #define EVENT_TASK_UPDATED "todo.task.updated.v1"
 #define EVENT_TASK_COMPLETED "todo.task.completed.v1"
+#define EVENT_TASK_SKIPPED "todo.task.skipped.v1"
 #define EVENT_TASK_REOPENED "todo.task.reopened.v1"
 #define EVENT_TASK_DELETED "todo.task.deleted.v1"
 #define EVENT_TASK_RESTORED "todo.task.restored.v1"
@@ -21,8 +22,15 @@
 #define EVENT_USER_REGISTERED "todo.user.registered.v1"
 #define EVENT_USER_UPDATED "todo.user.updated.v1"
 #define EVENT_USER_DELETED "todo.user.deleted.v1"
+#define EVENT_TASK_RECURRENCE_DUE "todo.task.recurrence-due.v1"
+#define EVENT_REMINDER_SCHEDULED "todo.reminder.scheduled.v1"
+#define EVENT_REMINDER_DUE "todo.reminder.due.v1"
+#define EVENT_REMINDER_CANCELLED "todo.reminder.cancelled.v1"
+#define EVENT_NOTIFICATION_SENT "todo.notification.sent.v1"
+#define EVENT_NOTIFICATION_FAILED "todo.notification.failed.v1"
 #define EVENT_UPDATE_TASK "todo.update.task.v1"
 #define EVENT_UPDATE_TASK_PURGED "todo.update.task-purged.v1"
+#define EVENT_UPDATE_NOTIFICATION "todo.update.notification.v1"
 #define EVENT_UPDATE_USER_DELETED "todo.update.user-deleted.v1" /* closes the user's sockets */
 #define EVENT_UPDATE_SIGNED_OUT "todo.update.signed-out.v1"     /* the same */
 #define EVENT_UPDATE_PROBE "todo.update.probe.v1"

@@ -6,8 +6,12 @@
 /* what a double holds exactly: JSON's readers elsewhere count on it */
 #define VERSION_MAX (INT64_C(1) << 53)
 
-const char *const task_status_words[] = {"open", "completed", NULL};
+const char *const task_status_words[] = {"open", "completed", "skipped", NULL};
 const char *const task_priority_words[] = {"low", "normal", "high", "urgent", NULL};
+const char *const task_anchor_words[] = {"due", "completion", NULL};
+const char *const task_missed_words[] = {"catch_up", "skip", "collapse", NULL};
+
+const struct task task_none = {.anchor = TASK_ANCHOR_NONE, .missed = TASK_MISSED_NONE};
 
 const struct json_field task_fields[] = {
     JSON_UUID(struct task, id, "id", JSON_REQUIRED),
@@ -19,6 +23,19 @@ const struct json_field task_fields[] = {
     JSON_TEXTS(struct task, tags, "tags", JSON_REQUIRED, TASK_TAGS_MAX, 1, TASK_TAG_MAX),
     JSON_TIME(struct task, due_at, "due_at", JSON_NULLABLE),
     JSON_TEXT(struct task, time_zone, "time_zone", JSON_NULLABLE | JSON_ONE_LINE, 1, TASK_ZONE_MAX),
+    JSON_TEXT(struct task, recurrence, "recurrence", JSON_NULLABLE | JSON_ONE_LINE, 1,
+              TASK_RECURRENCE_MAX),
+    JSON_ENUM(struct task, anchor, "anchor", JSON_NULLABLE, task_anchor_words),
+    JSON_ENUM(struct task, missed, "missed", JSON_NULLABLE, task_missed_words),
+    JSON_UUID(struct task, series_id, "series_id", JSON_NULLABLE),
+    JSON_INT(struct task, series_version, "series_version", JSON_NULLABLE, 1, VERSION_MAX),
+    JSON_INT(struct task, occurrence, "occurrence", JSON_NULLABLE, 1, VERSION_MAX),
+    JSON_TEXT(struct task, series_start, "series_start", JSON_NULLABLE | JSON_ONE_LINE, 1,
+              TASK_LOCAL_MAX),
+    JSON_INT(struct task, series_from, "series_from", JSON_NULLABLE, 1, VERSION_MAX),
+    JSON_TIME(struct task, scheduled_at, "scheduled_at", JSON_NULLABLE),
+    JSON_RAWS(struct task, reminders, "reminders", JSON_NULLABLE, TASK_REMINDERS_MAX),
+    JSON_BOOL(struct task, reminder_sent, "reminder_sent", JSON_OPTIONAL),
     JSON_INT(struct task, version, "version", JSON_REQUIRED, 1, VERSION_MAX),
     JSON_TIME(struct task, created_at, "created_at", JSON_REQUIRED),
     JSON_TIME(struct task, updated_at, "updated_at", JSON_REQUIRED),
@@ -51,6 +68,6 @@ bool task_read(const char *text, size_t n_bytes, struct arena *arena, struct tas
         .unknown = JSON_IGNORE_UNKNOWN, /* what a newer backend adds */
     };
 
-    *task = (struct task){0};
+    *task = task_none;
     return json_read(text, n_bytes, &reading, arena, task, err);
 }

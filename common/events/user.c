@@ -1,6 +1,7 @@
 /* common/events/user.c — the fields of a user on the wire. */
 #include "common/events/user.h"
 
+#include "common/events/reminder_settings.h"
 #include "common/json/json_out.h"
 
 #define VERSION_MAX (INT64_C(1) << 53)
@@ -12,6 +13,8 @@ const struct json_field user_fields[] = {
     JSON_TEXT(struct user, email, "email", JSON_NULLABLE | JSON_ONE_LINE, 3, USER_EMAIL_MAX),
     JSON_TEXT(struct user, name, "name", JSON_NULLABLE | JSON_ONE_LINE, 0, USER_NAME_MAX),
     JSON_TEXT(struct user, time_zone, "time_zone", JSON_NULLABLE | JSON_ONE_LINE, 1, ZONE_MAX),
+    JSON_RAW(struct user, reminder_settings, "reminder_settings", JSON_NULLABLE),
+    JSON_RAWS(struct user, channels, "channels", JSON_NULLABLE, CHANNELS_MAX),
     JSON_INT(struct user, version, "version", JSON_REQUIRED, 1, VERSION_MAX),
     JSON_TIME(struct user, created_at, "created_at", JSON_NULLABLE),
     JSON_TIME(struct user, deleted_at, "deleted_at", JSON_NULLABLE),

@@ -18,6 +18,8 @@ struct user {
     const char *email; /* NULL in user.deleted */
     const char *name;  /* may be "" ; NULL in user.deleted */
     const char *time_zone;
+    const char *reminder_settings; /* an object: common/events/reminder_settings.h; NULL: initial */
+    struct json_texts channels;    /* each an object: struct channel_address */
     int64_t version;
     int64_t created_at;
     int64_t deleted_at; /* 0: not */

@@ -19,7 +19,7 @@ struct metrics;
 struct pg_pool;
 struct pg_rows; /* a result; borrowed within the callback */
 
-enum { PG_PARAMS_MAX = 32 };
+enum { PG_PARAMS_MAX = 64 };
 
 /** A statement; its name is unique in the process. Prepared at connect, on every connection. */
 struct pg_statement {

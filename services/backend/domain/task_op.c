@@ -53,6 +53,8 @@ bool task_op_create(const struct task_patch *patch, struct uuid id, struct uuid 
         .version = 1,
         .created_at = now_ms,
         .updated_at = now_ms,
+        .anchor = TASK_ANCHOR_NONE,
+        .missed = TASK_MISSED_NONE,
     };
     return task_patch_merge(patch, task, err);
 }

@@ -7,6 +7,7 @@ void task_row_read(const struct pg_rows *rows, int row, int first, const struct 
 {
     int column = first;
 
+    *task = task_none;
     task->owner_id = *owner_id;
     memcpy(task->id.text, pg_text(rows, row, column++), UUID_TEXT_SIZE);
     task->title = pg_copy_text(rows, row, column++, arena);
