@@ -91,6 +91,11 @@ bool jwt_keys_set(struct jwt_keys *keys, const struct secret *secret, struct err
     return ok;
 }
 
+static int add_text(jwt_t *jwt, const char *name, const char *value)
+{
+    return value != NULL ? jwt_add_grant(jwt, name, value) : 0;
+}
+
 static int add_claims(jwt_t *jwt, const struct jwt_claims *claims, const char *kid)
 {
     int failed = jwt_add_header(jwt, "kid", kid);
@@ -98,10 +103,11 @@ static int add_claims(jwt_t *jwt, const struct jwt_claims *claims, const char *k
     failed |= jwt_add_grant(jwt, "iss", JWT_ISSUER);
     failed |= jwt_add_grant(jwt, "aud", claims->audience);
     failed |= jwt_add_grant(jwt, "sub", claims->subject);
-    if (claims->session_id != NULL)
-        failed |= jwt_add_grant(jwt, "sid", claims->session_id);
-    if (claims->id != NULL)
-        failed |= jwt_add_grant(jwt, "jti", claims->id);
+    failed |= add_text(jwt, "sid", claims->session_id);
+    failed |= add_text(jwt, "jti", claims->id);
+    failed |= add_text(jwt, "action", claims->action);
+    failed |= add_text(jwt, "task_id", claims->task_id);
+    failed |= add_text(jwt, "reminder_id", claims->reminder_id);
     if (claims->seq >= 0)
         failed |= jwt_add_grant_int(jwt, "seq", claims->seq);
     failed |= jwt_add_grant_int(jwt, "iat", claims->issued_at_s);
@@ -173,6 +179,9 @@ static bool read_claims(jwt_t *jwt, int64_t now_ms, struct arena *arena, struct 
         .subject = arena_copy_text(arena, subject),
         .session_id = arena_copy_text(arena, jwt_get_grant(jwt, "sid")),
         .id = arena_copy_text(arena, jwt_get_grant(jwt, "jti")),
+        .action = arena_copy_text(arena, jwt_get_grant(jwt, "action")),
+        .task_id = arena_copy_text(arena, jwt_get_grant(jwt, "task_id")),
+        .reminder_id = arena_copy_text(arena, jwt_get_grant(jwt, "reminder_id")),
         .seq = jwt_get_grant_int(jwt, "seq"),
         .issued_at_s = jwt_get_grant_int(jwt, "iat"),
         .expires_at_s = jwt_get_grant_int(jwt, "exp"),

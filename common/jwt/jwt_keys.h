@@ -15,16 +15,18 @@ struct secret;
 #define JWT_ISSUER "todo"
 #define JWT_AUDIENCE_API "api"
 #define JWT_AUDIENCE_WS "ws"
+#define JWT_AUDIENCE_LINK "link"
 
 enum { JWT_KEYS_MAX = 8, JWT_KEY_BYTES = 32, JWT_TEXT_MAX = 1024 };
 
 struct jwt_claims {
     const char *audience;
-    const char *subject;               /* the user's id */
-    const char *session_id;            /* claim sid; NULL: none */
-    const char *id;                    /* claim jti; NULL: none */
-    int64_t seq;                       /* claim seq; -1: none */
-    int64_t issued_at_s, expires_at_s; /* seconds since 1970 UTC */
+    const char *subject;                        /* the user's id */
+    const char *session_id;                     /* claim sid; NULL: none */
+    const char *id;                             /* claim jti; NULL: none */
+    const char *action, *task_id, *reminder_id; /* claims of the same names; NULL: none */
+    int64_t seq;                                /* claim seq; -1: none */
+    int64_t issued_at_s, expires_at_s;          /* seconds since 1970 UTC */
 };
 
 struct jwt_keys *jwt_keys_new(void);

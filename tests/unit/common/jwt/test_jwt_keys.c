@@ -116,12 +116,17 @@ static void test_what_is_signed_is_verified(void **state)
     struct jwt_claims wanted = claims_of(JWT_AUDIENCE_API);
 
     wanted.id = "an id";
+    wanted.action = "snooze_1h";
+    wanted.task_id = "a task";
     wanted.seq = 42;
     assert_true(jwt_verify(bench.keys, sign(&bench, &wanted), NOW_S * 1000, &bench.arena, &claims,
                            &bench.err));
     assert_string_equal(claims.subject, SUBJECT);
     assert_string_equal(claims.session_id, "a session");
     assert_string_equal(claims.id, "an id");
+    assert_string_equal(claims.action, "snooze_1h");
+    assert_string_equal(claims.task_id, "a task");
+    assert_null(claims.reminder_id);
     assert_int_equal(claims.seq, 42);
     assert_int_equal(claims.issued_at_s, NOW_S);
     assert_int_equal(claims.expires_at_s, NOW_S + 900);
