@@ -1,0 +1,2 @@
+-- Series: the columns come with the next change.
+SELECT 1;
