@@ -15,6 +15,9 @@ struct local_time {
 
 /** Read "2026-01-31T09:00:00" strictly; years 1970 to 2299. */
 bool local_time_read(const char *text, struct local_time *time);
+
+/** Return whether it is a date and a time of day in those years. */
+bool local_time_is_valid(const struct local_time *time);
 void local_time_write(const struct local_time *time, char text[LOCAL_TIME_SIZE]);
 
 /** Read "09:30" strictly, as minutes since midnight; -1 when it is not one. */
