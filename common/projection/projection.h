@@ -49,6 +49,8 @@ struct projection_store {
 struct projection_app {
     struct service service;               /* first member */
     const struct projection_store *store; /* static; set before the service is opened */
+    void (*changed)(
+        void *app); /* an event's statements ran: work may have fallen due; NULL: none */
 };
 
 /** Handle the event of a task, of a purged task, of a user, of a deleted account. The context is a

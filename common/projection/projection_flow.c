@@ -10,6 +10,7 @@ void projection_flow_start(const struct flow_plan *plan, const struct projection
 {
     struct projection_flow *p = MEM_NEW(struct projection_flow);
 
+    p->app = app;
     p->store = app->store;
     p->pool = app->service.pool;
     p->delivery = delivery;
@@ -39,6 +40,8 @@ void projection_flow_finish(struct flow *flow)
 {
     struct projection_flow *p = (struct projection_flow *)flow;
 
+    if (!err_is_set(&flow->err) && p->app->changed != NULL)
+        p->app->changed((void *)p->app);
     delivery_finish(p->delivery, &flow->err);
     flow_clear(flow);
     mem_free(p);

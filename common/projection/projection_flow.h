@@ -7,8 +7,9 @@
 #include "common/projection/projection.h"
 
 struct projection_flow {
-    struct flow flow;                     /* first member */
-    const struct projection_store *store; /* borrowed, as the next */
+    struct flow flow;                 /* first member */
+    const struct projection_app *app; /* borrowed, as the next */
+    const struct projection_store *store;
     struct pg_pool *pool;
     struct delivery *delivery; /* taken; delivery_finish gives it back */
     const struct event *event; /* of the delivery */

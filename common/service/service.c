@@ -267,6 +267,16 @@ static void on_server_drained(void *arg)
         on_relay_drained(service);
 }
 
+void service_hold_drain(struct service *service)
+{
+    service->parts->n_draining++;
+}
+
+void service_release_drain(struct service *service)
+{
+    on_server_drained(service);
+}
+
 static void service_drain(void *arg)
 {
     struct service *service = arg;

@@ -126,7 +126,8 @@ struct service_spec {
     bool (*is_ready)(void *app,
                      struct err *err); /* NULL: nothing of its own; err says what lacks */
     void (*sidecar_asks)(void *app);   /* a sidecar starts: it asks for subscriptions; NULL: none */
-    void (*drain)(void *app);          /* at SIGTERM, before the server waits; NULL: none */
+    void (*drain)(void *app);          /* at SIGTERM, before the server waits; NULL: none. What must
+                                          end first calls service_hold_drain */
     void (*close)(
         void
             *app); /* before the common parts end, also when open failed or never ran; NULL: none */
@@ -151,6 +152,11 @@ struct service {
  *  `config` (the service's whole struct config) with struct service_config. Return the exit status:
  *  0 well, 1 failed, 2 wrong settings or command line. */
 int service_main(const struct service_spec *spec, void *app, void *config, int argc, char **argv);
+
+/** Within spec->drain: the drain, whose limit stays DRAIN_MS, also waits for a service_release_drain.
+ *  Then the relay publishes what that left in the outbox. */
+void service_hold_drain(struct service *service);
+void service_release_drain(struct service *service);
 
 /** A commit added outbox rows. */
 void service_wake_relay(struct service *service);

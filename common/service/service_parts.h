@@ -19,7 +19,7 @@ struct service_parts {
     struct loop_timer *check_timer, *drain_timer;
     struct metrics_series *is_ready;
     bool is_sidecar_up;
-    int n_draining;  /* servers that still have requests running */
+    int n_draining;  /* servers that still have requests running, and service_hold_drain */
     bool is_drained; /* all ended well */
 };
 
