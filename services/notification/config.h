@@ -8,6 +8,16 @@
 
 struct config {
     struct service_config service; /* first member */
+    const char *mail_binding, *mail_from;
+    const char *public_url;   /* of the links in mails, without a slash at its end */
+    const char *push_subject; /* whom a push service may write to */
+    int mail_limit_ms, push_limit_ms, webhook_limit_ms; /* of one send */
+    int reminder_age_max_s;                             /* what is later is not sent any more */
+    int send_tries_max, send_retry_ms, send_retry_max_ms;
+    int lease_ms; /* a process silent for that long has lost its claims */
+    int due_poll_ms;
+    const char *user_address_ports;
+    bool user_address_loopback;
 };
 
 extern const struct config_key config_keys[];
