@@ -11,13 +11,17 @@ static const struct unit {
     bool is_time; /* stands behind the T */
     int seconds;
 } units[] = {
-    {'W', false, 7 * SECONDS_A_DAY}, {'D', false, SECONDS_A_DAY}, {'H', true, 3600},
-    {'M', true, 60},                 {'S', true, 1},
+    {'W', false, 7 * SECONDS_A_DAY},
+    {'D', false, SECONDS_A_DAY},
+    {'H', true, 3600},
+    {'M', true, 60},
+    {'S', true, 1},
 };
 enum { N_UNITS = sizeof units / sizeof units[0] };
 
 /** Read "<digits><letter>" of a unit from `*next` on; return the unit, NULL when there is none. */
-static const struct unit *read_amount(const char **text, bool is_time, size_t *next, int64_t *amount)
+static const struct unit *read_amount(const char **text, bool is_time, size_t *next,
+                                      int64_t *amount)
 {
     const char *at = *text;
 

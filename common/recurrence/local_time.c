@@ -106,8 +106,7 @@ struct local_time local_time_from_seconds(int64_t seconds)
 {
     int64_t days = seconds / SECONDS_A_DAY - (seconds % SECONDS_A_DAY < 0 ? 1 : 0);
     int rest = (int)(seconds - days * SECONDS_A_DAY);
-    struct local_time time = {
-        .hour = rest / 3600, .minute = rest / 60 % 60, .second = rest % 60};
+    struct local_time time = {.hour = rest / 3600, .minute = rest / 60 % 60, .second = rest % 60};
 
     date_from_days(days, &time);
     return time;

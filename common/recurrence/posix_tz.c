@@ -154,7 +154,8 @@ struct offset_span posix_tz_span(const struct posix_tz *tz, int64_t at)
     utc = local_time_from_seconds(at);
     for (int i = 0; i < CHANGES_MAX; i++) {
         int year = utc.year - 1 + i / 2;
-        bool is_start = i % 2 == 1; /* the end first: at the same instant the start comes after it */
+        bool is_start =
+            i % 2 == 1; /* the end first: at the same instant the start comes after it */
         int64_t change = is_start ? change_seconds(&tz->start, year) - tz->standard_offset
                                   : change_seconds(&tz->end, year) - tz->saving_offset;
 

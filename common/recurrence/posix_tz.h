@@ -14,7 +14,7 @@ struct posix_tz_change {
     int day;         /* Jn 1..365 without 29 February, or n 0..365 with it */
     int month, week; /* Mm.w.d: week 5 is the last */
     int weekday;     /* 0 Sunday */
-    int seconds;     /* after midnight of that day, of the time before the change; -167..167 hours */
+    int seconds; /* after midnight of that day, of the time before the change; -167..167 hours */
 };
 
 struct posix_tz {

@@ -26,7 +26,7 @@ static const int64_t instant_limit = INT64_C(1) << 59; /* RFC 8536 §3.2 */
 
 struct zone {
     size_t n_changes;
-    int64_t *changes; /* rising; seconds since 1970 UTC; owned */
+    int64_t *changes;     /* rising; seconds since 1970 UTC; owned */
     unsigned char *types; /* of the time from that change on; owned */
     int offsets[TYPES_MAX];
     bool has_footer;
