@@ -6,6 +6,7 @@ MODE ?= release
 BROKER ?= redis
 PORT ?= 8080
 DIR ?= .run
+MAIL_SERVER ?=
 PYTHON ?= python3
 JOBS ?= $(shell nproc)
 
@@ -28,7 +29,7 @@ FUZZ_C := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
 BENCH_C := $(sort $(wildcard tests/bench/*.c))
 
 # ---------------------------------------------------------------------------- flags
-PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libcrypto
+PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libical libcrypto
 PACKAGES_FOUND := $(shell for p in $(PACKAGES); do pkg-config --exists $$p 2>/dev/null && echo $$p; done)
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem %,$(if $(PACKAGES_FOUND),$(shell pkg-config --cflags $(PACKAGES_FOUND))))
 PACKAGE_LIBS := $(if $(PACKAGES_FOUND),$(shell pkg-config --libs $(PACKAGES_FOUND))) -lwslay -lpthread -lm
@@ -167,10 +168,11 @@ build: $(SERVICES:%=$(BUILD)/%) ## compile the services into build/
 
 objects: $(ALL_O)
 
-run: ## install what is missing, build, start everything, stay until Ctrl-C (BROKER=kafka, PORT=8080)
+run: ## install what is missing, build, start everything, stay until Ctrl-C (BROKER=kafka, PORT=8080, MAIL_SERVER=host:port)
 	@scripts/setup run $(BROKER)
 	@$(MAKE) --no-print-directory -j$(JOBS) build
-	@exec scripts/stack up --dir '$(DIR)' --broker '$(BROKER)' --port '$(PORT)' --binaries '$(BUILD)'
+	@exec scripts/stack up --dir '$(DIR)' --broker '$(BROKER)' --port '$(PORT)' --binaries '$(BUILD)' \
+	    $(if $(MAIL_SERVER),--mail '$(MAIL_SERVER)')
 
 stop: ## stop what `make run` started
 	@scripts/stack down --dir '$(DIR)'
