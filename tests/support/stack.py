@@ -24,6 +24,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from .mail_sink import MailSink
 from .waiting import accepts, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -46,7 +47,8 @@ def _stop_with_parent() -> None:
 
 class Stack:
     """`env` holds settings: {"DB_LIMIT_MS": "500", "backend:LOG_LEVEL": "debug"}; `replicas` is
-    "websocket=2": the second one's name, wherever a process is named, is websocket-1."""
+    "websocket=2": the second one's name, wherever a process is named, is websocket-1. Mail goes to
+    `mail`, a sink in this process, or with `catcher` to the catcher that `make run` has."""
 
     services = list(SERVICES)
 
@@ -56,11 +58,16 @@ class Stack:
         binaries: str | os.PathLike[str] | None = None,
         env: dict[str, str] | None = None,
         replicas: str | None = None,
+        sweep_every: str = "1m",
+        catcher: bool = False,
     ) -> None:
         self.broker = broker
         self.binaries = ROOT / (binaries or os.environ.get("BUILD_DIR", "build"))
         self.env = env or {}
         self.replicas = replicas
+        self.sweep_every = sweep_every
+        self.catcher = catcher
+        self.mail = MailSink()
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"todo-{broker}-"))
         self.process: subprocess.Popen | None = None
         self._killed: dict[str, int] = {}
@@ -74,7 +81,9 @@ class Stack:
 
     def start(self) -> "Stack":
         argv = [str(ROOT / "scripts/stack"), "up", "--dir", str(self.dir), "--broker", self.broker]
-        argv += ["--port", "0", "--binaries", str(self.binaries)]
+        argv += ["--port", "0", "--binaries", str(self.binaries), "--sweep-every", self.sweep_every]
+        if not self.catcher:
+            argv += ["--mail", self.mail.address]
         if self.replicas:
             argv += ["--replicas", self.replicas]
         for name, value in self.env.items():
@@ -118,6 +127,7 @@ class Stack:
                 )
         if keep_logs:
             print(f"logs: {self.save_logs()}", file=sys.stderr)
+        self.mail.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def save_logs(self) -> pathlib.Path:
@@ -133,11 +143,12 @@ class Stack:
         info = self.supervisor.processes()[name]
         return info["pid"] if info["statename"] in ("RUNNING", "STARTING") else 0
 
-    def kill(self, name: str, sign: int = signal.SIGKILL) -> None:
-        """Send a signal; supervisord starts it again, which `is_running` tells."""
+    def kill(self, name: str, sign: int = signal.SIGKILL) -> int:
+        """Send a signal, return to whom; supervisord starts it again, which `is_running` tells."""
         pid = wait_for(f"a process {name}", lambda: self.pid(name))
         self._killed[name] = pid
         os.kill(pid, sign)
+        return pid
 
     def halt(self, name: str) -> None:
         """Stop it and keep it stopped until `resume`."""

@@ -1,0 +1,158 @@
+"""Reminders, by count: none missing, none early, none to somebody else; and what came twice must be
+explained by a process that was killed while it was sending.
+
+Three books are held against each other: what people were promised (load.py), notification's ledger with
+every attempt, and what the sinks took. A sink takes a message some time before it answers, so a sender
+that dies in between has delivered without knowing it: that, and nothing else, may be sent again."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+
+from support.stack import Stack
+
+from kills import Killed
+from load import Player, Reminded
+from verdict import Verdict
+
+CLOCK_S = 0.002  # a row's instants are whole milliseconds
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+@dataclasses.dataclass
+class Attempt:
+    number: int
+    process: str  # as scripts/stack names it: notification-1
+    began_at: float
+    ended_at: float | None  # None: it never said how it ended
+    outcome: str
+
+
+@dataclasses.dataclass
+class Delivery:
+    """A row of the ledger."""
+
+    id: str
+    owner_id: str
+    reminder_id: str
+    generation: int
+    channel: str
+    state: str
+    remind_at: float
+    attempts: list[Attempt]
+
+
+@dataclasses.dataclass
+class Receipt:
+    """What a sink accepted: `id` is the delivery's stable id."""
+
+    channel: str
+    id: str
+    owner_id: str
+    came_at: float
+
+
+def was_killed_in(attempt: Attempt, until: float, channel: str, killed: list[Killed]) -> Killed | None:
+    """The kill of the sender, or of the sidecar that carries its mail, while the attempt was open."""
+    names = {attempt.process} | ({f"daprd-{attempt.process}"} if channel == "email" else set())
+    for kill in killed:
+        if kill.name in names and kill.began_at <= until and kill.ended_at >= attempt.began_at - CLOCK_S:
+            return kill
+    return None
+
+
+def judge_one(delivery: Delivery, receipts: list[Receipt], killed: list[Killed]) -> tuple[int, list[str]]:
+    """Return how many of the extra receipts a kill explains, and what is wrong."""
+    wrong = []
+    what = f"{delivery.channel} {delivery.id}"
+    for receipt in receipts:
+        if receipt.owner_id != delivery.owner_id:
+            wrong.append(f"{what} went to {receipt.owner_id}, it is {delivery.owner_id}'s")
+        if receipt.came_at < delivery.remind_at - CLOCK_S:
+            wrong.append(f"{what} came {delivery.remind_at - receipt.came_at:.3f} s early")
+    attempts = sorted(delivery.attempts, key=lambda a: a.began_at)
+    came_in: dict[int, int] = collections.Counter()
+    for receipt in receipts:
+        began = [i for i, attempt in enumerate(attempts) if attempt.began_at <= receipt.came_at + CLOCK_S]
+        if not began:
+            wrong.append(f"{what} came before any attempt was written down")
+            continue
+        came_in[began[-1]] += 1
+    wrong += [f"{what}: attempt {attempts[i].number} delivered {n} times" for i, n in came_in.items() if n > 1]
+    explained = 0
+    for i in sorted(came_in)[:-1]:
+        attempt = attempts[i]
+        until = attempt.ended_at if attempt.ended_at is not None else attempts[i + 1].began_at
+        if was_killed_in(attempt, until, delivery.channel, killed):
+            explained += 1
+        else:
+            wrong.append(
+                f"{what} came again though nobody was killed in attempt {attempt.number} of {attempt.process} "
+                f"({attempt.began_at:.3f} to {attempt.ended_at}, {attempt.outcome})"
+            )
+    return explained, wrong
+
+
+def judge(
+    players: list[Player], ledger: list[Delivery], receipts: list[Receipt], killed: list[Killed], channels: tuple[str, ...]
+) -> Verdict:
+    """`channels` are those that everybody has; "app" has no sink but the list in the app."""
+    verdict = Verdict()
+    rows = {(d.reminder_id, d.generation, d.channel): d for d in ledger}
+    if len(rows) != len(ledger):
+        verdict.wrong.append(f"{len(ledger) - len(rows)} rows of the ledger are there twice")
+    came: dict[tuple[str, str], list[Receipt]] = collections.defaultdict(list)
+    for receipt in receipts:
+        came[(receipt.channel, receipt.id)].append(receipt)
+    wanted = [r for player in players for r in player.reminded.values()]
+    unwanted = [r for r in wanted if r.is_late]
+    wanted = [r for r in wanted if not r.is_late]
+    for channel in channels:
+        judge_channel(channel, wanted, rows, came, verdict)
+    judge_extras(ledger, came, killed, verdict)
+    for reminded in unwanted:
+        for channel in channels:
+            row = rows.get((reminded.reminder_id, reminded.generation, channel))
+            if row and came[(channel, row.id)]:
+                verdict.wrong.append(f"{channel} {row.id} came though its instant was over when it was asked for")
+    return verdict
+
+
+def judge_channel(channel: str, wanted: list[Reminded], rows: dict, came: dict, verdict: Verdict) -> None:
+    found = 0
+    late_ms = []
+    for reminded in wanted:
+        row = rows.get((reminded.reminder_id, reminded.generation, channel))
+        got = came[(channel, row.id)] if row else []
+        found += bool(got)
+        if got:
+            late_ms.append((min(r.came_at for r in got) - reminded.at) * 1000)
+        elif len(verdict.missing) < 10:
+            state = f"its row is {row.state}, {len(row.attempts)} attempts" if row else "it has no row"
+            verdict.missing.append(f"{channel}, reminder {reminded.reminder_id} of {reminded.title!r}: {state}")
+    late_ms.sort()
+    note = f"median {late_ms[len(late_ms) // 2]:.0f} ms, last {late_ms[-1]:.0f} ms after the instant" if late_ms else ""
+    verdict.count(f"reminders by {channel}", len(wanted), found, note)
+
+
+def judge_extras(ledger: list[Delivery], came: dict, killed: list[Killed], verdict: Verdict) -> None:
+    extra = explained = 0
+    known = {(d.channel, d.id): d for d in ledger}
+    for key, receipts in came.items():
+        if not receipts:
+            continue
+        if key not in known:
+            verdict.wrong.append(f"{key[0]} {key[1]} came, but no row of the ledger knows it")
+            continue
+        extra += len(receipts) - 1
+        n_explained, wrong = judge_one(known[key], receipts, killed)
+        explained += n_explained
+        verdict.wrong += wrong
+    verdict.count("extra deliveries, by a kill in mid-attempt", explained, extra)
+
+
+# ---------------------------------------------------------------------------- the three books
+def read_ledger(stack: Stack, players: list[Player]) -> list[Delivery]:
+    raise NotImplementedError

@@ -1,0 +1,136 @@
+"""What must be so at the end, by count. Nothing here waits: `look` is asked until all of it holds, or the
+time is over; then what it says is what is wrong."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import time
+from collections.abc import Iterable
+
+from support.stack import Stack
+
+from load import Player
+
+
+@dataclasses.dataclass
+class Row:
+    """A line of the table."""
+
+    what: str
+    expected: int
+    found: int
+    note: str = ""
+
+    def text(self) -> str:
+        mark = "" if self.found == self.expected else "  <--"
+        return f"  {self.what:<44} {self.expected:>7} {self.found:>7}  {self.note}{mark}"
+
+
+@dataclasses.dataclass
+class Verdict:
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    missing: list[str] = dataclasses.field(default_factory=list)  # may yet come
+    wrong: list[str] = dataclasses.field(default_factory=list)  # no waiting will mend it
+
+    def count(self, what: str, expected: int, found: int, note: str = "") -> None:
+        self.rows.append(Row(what, expected, found, note))
+        if found != expected:
+            (self.missing if found < expected else self.wrong).append(f"{what}: {found} instead of {expected}")
+
+    @property
+    def problems(self) -> list[str]:
+        return self.wrong + self.missing
+
+
+def doubled(values: Iterable) -> list:
+    return [value for value, times in collections.Counter(values).items() if times > 1]
+
+
+# ---------------------------------------------------------------------------- plain tasks
+def judge_plain(players: list[Player], verdict: Verdict) -> None:
+    told = {task: status for player in players for task, status in player.plain.items()}
+    kept = {}
+    for player in players:
+        kept |= {t["id"]: t["status"] for t in player.person.tasks() if t["title"].startswith("Plain ")}
+    verdict.count("plain tasks, as they were left", len(told), sum(kept.get(t) == s for t, s in told.items()))
+    unknown = kept.keys() - told.keys()
+    if unknown:
+        verdict.wrong.append(f"plain tasks that nobody was told of: {sorted(unknown)[:5]}")
+
+
+# ---------------------------------------------------------------------------- series
+def judge_series(stack: Stack, players: list[Player], verdict: Verdict) -> None:
+    n_completions = n_next = 0
+    for player in players:
+        for series in player.series:
+            n_completions += len(series.completed)
+            n_next += judge_one_series(player, series, verdict)
+    verdict.count("completions, and the next ones they made", n_completions, n_next)
+    expected = sum(player.passing_count() for player in players if player.passing)
+    found = 0
+    for player in players:
+        if player.passing:
+            numbers = [o["number"] for o in player.occurrences(player.passing)]
+            check_numbers(player.passing, numbers, verdict)
+            found += len(numbers)
+    verdict.count("occurrences whose time has passed", expected, found)
+    judge_emissions(stack, players, verdict)
+
+
+def judge_one_series(player: Player, series, verdict: Verdict) -> int:
+    """Return how many next occurrences there are: each completed one has exactly one after it."""
+    occurrences = sorted(player.occurrences(series.id), key=lambda o: o["number"])
+    numbers = [o["number"] for o in occurrences]
+    check_numbers(series.id, numbers, verdict)
+    if len(series.completed) != len(set(series.completed)):
+        verdict.wrong.append(f"series {series.id}: told twice that one is completed: {doubled(series.completed)}")
+    for occurrence in occurrences:
+        status = "completed" if occurrence["number"] in series.completed else "open"
+        if occurrence["status"] != status:
+            verdict.wrong.append(f"series {series.id}: {occurrence['number']} is {occurrence['status']}, not {status}")
+    dues = [o["due_at"] for o in occurrences]
+    if dues != sorted(set(dues)):
+        verdict.wrong.append(f"series {series.id}: due dates do not go up: {dues}")
+    return sum(number + 1 in numbers for number in series.completed) + max(0, len(numbers) - len(series.completed) - 1)
+
+
+def check_numbers(series_id: str, numbers: list[int], verdict: Verdict) -> None:
+    if sorted(numbers) != list(range(1, len(numbers) + 1)):
+        verdict.wrong.append(f"series {series_id} has holes or doubles: {sorted(numbers)}")
+
+
+def judge_emissions(stack: Stack, players: list[Player], verdict: Verdict) -> None:
+    """In the database: (series, occurrence) is unique, whatever the API shows."""
+    owners = [player.id for player in players]
+    rows = stack.query(
+        "SELECT series_id, occurrence FROM backend.task WHERE series_id IS NOT NULL AND owner_id::text = ANY(%s)", owners
+    )
+    verdict.count("series and number, in the database", len(rows), len(set(rows)))
+
+
+# ---------------------------------------------------------------------------- the system
+OUTBOXES = ("backend", "recurring_task", "notification", "audit")
+
+
+def judge_system(stack: Stack, players: list[Player], verdict: Verdict) -> None:
+    for schema in OUTBOXES:
+        left = stack.query(f"SELECT count(*) FROM {schema}.outbox")[0][0]  # noqa: S608
+        if left:
+            verdict.missing.append(f"{left} events are still in the outbox of {schema}")
+    letters = stack.query("SELECT consumer, reason FROM audit.dead_letter LIMIT 5")
+    for consumer, reason in letters:
+        verdict.wrong.append(f"dead letter of {consumer}: {reason}")
+
+
+def judge_audit(stack: Stack, verdict: Verdict) -> None:
+    """The chain, and every (source, owner, seq) without a hole."""
+    verified = stack.run("audit", "verify", "--patience", "0")
+    said = (verified.stdout + verified.stderr).strip()
+    verdict.rows.append(Row("audit verify", 0, verified.returncode, said.splitlines()[-1] if said else ""))
+    if verified.returncode != 0:
+        verdict.missing.append(f"audit verify: {said[-1500:]}")
+
+
+def elapsed(since: float) -> str:
+    return f"{time.monotonic() - since:.1f} s"
