@@ -11,8 +11,10 @@ CERTIFICATES_LAST_S = 180 * 86400  # sentry's own root lasts a year
 
 
 class Dapr:
-    def __init__(self, layout: Layout, broker: str, ports: dict[str, int]):
+    def __init__(self, layout: Layout, broker: str, ports: dict[str, int], environment: dict[str, str]):
+        """`environment` is what the components are told by envRef."""
         self.layout, self.broker, self.ports = layout, broker, ports
+        self.environment = environment
         self.daprd, self.sentry = find_dapr()
 
     def lay_out(self, services: list[str]) -> None:
@@ -77,10 +79,10 @@ class Dapr:
         read = 'DAPR_TRUST_ANCHORS="$(cat certs/ca.crt)"; export DAPR_TRUST_ANCHORS'
         return ["/bin/sh", "-c", f"{read}; exec {shlex.join(argv)}"]
 
-    def sidecar_environment(self, instance: str, tokens: dict, broker_port: int) -> dict[str, str]:
+    def sidecar_environment(self, instance: str, tokens: dict) -> dict[str, str]:
         return {
+            **self.environment,
             "APP_API_TOKEN": tokens["app"],
-            "BROKER_ADDRESS": f"127.0.0.1:{broker_port}",
             "DAPR_API_TOKEN": tokens["dapr"],
             "DAPR_HOST_IP": "127.0.0.1",
             "NAMESPACE": "default",

@@ -68,7 +68,7 @@ http {{
             proxy_buffering off;
             proxy_pass http://websocket;
         }}
-        location = / {{
+{mail}        location = / {{
             return 302 /api/docs;
         }}
         location / {{
@@ -78,10 +78,20 @@ http {{
 }}
 """
 
+# the catcher's page asks for what it shows below the same path, live by a WebSocket
+MAIL = """\
+        location /mail/ {{
+            proxy_pass http://127.0.0.1:{port};
+        }}
+        location = /mail {{
+            return 302 /mail/;
+        }}
+"""
+
 
 class Ingress:
-    def __init__(self, layout: Layout, port: int, upstreams: dict[str, list[int]]):
-        self.layout, self.port = layout, port
+    def __init__(self, layout: Layout, port: int, upstreams: dict[str, list[int]], mail_port: int | None):
+        self.layout, self.port, self.mail_port = layout, port, mail_port
         self.upstreams = {
             name: "".join(f"        server 127.0.0.1:{each};\n" for each in ports) for name, ports in upstreams.items()
         }
@@ -96,6 +106,7 @@ class Ingress:
                 user="user nobody nogroup;\n" if os.geteuid() == 0 else "",
                 port=self.port,
                 ipv6=f"        listen [::1]:{self.port};\n" if has_ipv6(self.port) else "",
+                mail=MAIL.format(port=self.mail_port) if self.mail_port else "",
                 **self.upstreams,
             ),
         )

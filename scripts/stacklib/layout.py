@@ -1,6 +1,7 @@
 """Where everything lies: the directory of one stack, the tools outside of it."""
 
 import glob
+import hashlib
 import json
 import os
 import pathlib
@@ -54,6 +55,7 @@ class Layout:
         self.kafka = self.dir / "kafka"
         self.heads = self.dir / "heads"  # audit's signed heads
         self.nginx = self.dir / "nginx"
+        self.mail = self.dir / "mail"  # what the catcher caught
         self.secrets = self.dir / "secrets.json"  # read by Dapr's secret store
         self.admin = self.dir / "admin.json"  # owners' and operators' passwords: not for Dapr
         self.stack = self.dir / "stack.json"
@@ -148,6 +150,15 @@ def find_dapr() -> tuple[str, str]:
         if not os.access(chosen.get(name, ""), os.X_OK):
             raise missing(name, "run")
     return chosen["daprd"], chosen["sentry"]
+
+
+def find_maildev() -> str:
+    """The mail catcher of this lock file, as scripts/setup installed it."""
+    stamp = hashlib.sha256((ROOT / "tools/maildev/package-lock.json").read_bytes()).hexdigest()[:12]
+    folder = cache_dir() / f"maildev-{stamp}"
+    if not (folder / ".complete").exists():
+        raise missing("the mail catcher", "run")
+    return str(folder / "node_modules/maildev/bin/maildev")
 
 
 def find_kafka() -> tuple[str, str]:

@@ -17,6 +17,7 @@ from .dapr import SENTRY_PORTS, SIDECAR_PORTS, Dapr, reload_secret_store, replic
 from .database import Database
 from .ingress import Ingress
 from .layout import Layout, read_json, run, write_private
+from .mail import Catcher
 from .ports import Ports, hold, holder
 from .secrets_file import Secrets, role
 from .supervisor import Program, Supervisor
@@ -96,6 +97,7 @@ class Machine:
         self.secrets.make()
         self.broker = BROKERS[options.broker](self.layout, self.secrets.store["broker"]["password"])
         self.database = Database(self.layout, self.secrets)
+        self.catcher = None if options.mail else Catcher(self.layout)
         self.set_orphan_aside()
         self.choose_ports(options)
         self.write_files(options, binaries)
@@ -150,12 +152,15 @@ class Machine:
             ports.by_name["ingress"] = wanted
         else:
             ports.choose("ingress")
-        for name in ("supervisor", "postgres", *self.broker.port_names, *SENTRY_PORTS):
+        for name in ("supervisor", "postgres", *self.helpers_ports()):
             ports.choose(name)
         for service in options.services:
             for instance in instances(options.replicas, service):
                 for key in ("http", "app", *SIDECAR_PORTS):
                     ports.choose(f"{instance}.{key}")
+
+    def helpers_ports(self) -> tuple[str, ...]:
+        return (*self.broker.port_names, *SENTRY_PORTS, *(self.catcher.port_names if self.catcher else ()))
 
     # ------------------------------------------------------------------ files
     def write_files(self, options, binaries: dict[str, str]) -> None:
@@ -165,7 +170,9 @@ class Machine:
         self.database.make(ports["postgres"])
         self.secrets.set_port(ports["postgres"])
         self.broker.make(ports)
-        self.dapr = Dapr(self.layout, options.broker, ports)
+        if self.catcher:
+            self.catcher.make(ports)
+        self.dapr = Dapr(self.layout, options.broker, ports, self.component_environment(options))
         self.dapr.lay_out(options.services)
         self.ingress = None
         if {"backend", "websocket"} <= set(options.services):
@@ -173,7 +180,7 @@ class Machine:
                 service: [ports[f"{instance}.http"] for instance in instances(options.replicas, service)]
                 for service in ("backend", "websocket")
             }
-            self.ingress = Ingress(self.layout, ports["ingress"], upstreams)
+            self.ingress = Ingress(self.layout, ports["ingress"], upstreams, self.catcher and self.catcher.web)
             self.ingress.make()
         self.supervisor = Supervisor(self.layout, ports["supervisor"], self.secrets.admin["supervisor"])
         self.supervisor.configure(list(self.programs(options, binaries)))
@@ -185,6 +192,8 @@ class Machine:
             database["user"] = self.database.user
         yield Program("database", "postgres", self.database.command(), {}, **database)
         yield Program("broker", self.broker.name, self.broker.command(), {}, stopwaitsecs=60)
+        if self.catcher:
+            yield Program("mail", "mail", self.catcher.command(), {})
         yield Program("sentry", "sentry", self.dapr.sentry_command(), {"NAMESPACE": "default"})
         for service, binary in binaries.items():
             for instance in instances(options.replicas, service):
@@ -194,11 +203,22 @@ class Machine:
 
     def service_programs(self, options, service: str, instance: str, binary: str):
         tokens = self.secrets.admin["tokens"][service]
-        environment = self.dapr.sidecar_environment(instance, tokens, self.broker.port)
+        environment = self.dapr.sidecar_environment(instance, tokens)
         command = self.dapr.sidecar_command(service, instance)
         yield Program("sidecars", f"daprd-{instance}", command, environment, stopwaitsecs=20)
         environment = self.service_environment(options, service, instance)
         yield Program("services", instance, [binary], environment, stopwaitsecs=20)
+
+    def component_environment(self, options) -> dict[str, str]:
+        """What dapr/components/ takes from the sidecar's environment."""
+        host, _, port = (options.mail or f"127.0.0.1:{self.ports.by_name['mail']}").rpartition(":")
+        return {
+            "BROKER_ADDRESS": f"127.0.0.1:{self.broker.port}",
+            "MAIL_HOST": host,
+            "MAIL_PORT": port,
+            "RECURRENCE_SWEEP_SCHEDULE": f"@every {options.sweep_every}",
+            "REMINDER_CHECK_SCHEDULE": f"@every {options.sweep_every}",
+        }
 
     def service_environment(self, options, service: str, instance: str) -> dict[str, str]:
         ports, tokens = self.ports.by_name, self.secrets.admin["tokens"][service]
@@ -226,6 +246,8 @@ class Machine:
         if service == "backend":
             # plain http: a cookie for https alone would never come back
             return {"PUBLIC_URL": f"http://localhost:{port}", "COOKIE_SECURE": "false"}
+        if service == "notification":  # the links in its mail
+            return {"PUBLIC_URL": f"http://localhost:{port}"}
         if service == "websocket":
             return {"ALLOWED_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}"}
         if service == "audit":
@@ -236,6 +258,7 @@ class Machine:
         ports = self.ports.by_name
         self.known = {
             "url": f"http://localhost:{ports['ingress']}",
+            "mail": options.mail or f"http://localhost:{ports['ingress'] if self.ingress else ports['mail_web']}/mail/",
             "broker": options.broker,
             "dir": str(self.layout.dir),
             "logs": str(self.layout.logs),
@@ -251,8 +274,8 @@ class Machine:
 
     # ------------------------------------------------------------------ order
     def start_in_order(self, options, binaries: dict[str, str]) -> None:
-        self.ports.release("postgres", *self.broker.port_names, *SENTRY_PORTS)
-        for group in ("database", "broker", "sentry"):
+        self.ports.release("postgres", *self.helpers_ports())
+        for group in ("database", "broker", "sentry", *(["mail"] if self.catcher else [])):
             self.supervisor.start_group(group)
         self.wait("PostgreSQL", self.database.is_up, 60, "postgres")
         self.database.prepare()
@@ -262,6 +285,8 @@ class Machine:
         self.wait("sentry", lambda: self.answers(self.ports.by_name["sentry_health"], "/healthz"), 30, "sentry")
         self.wait(self.broker.name, self.broker.is_up, 90, self.broker.name)
         self.broker.prepare()
+        if self.catcher:
+            self.wait("the mail catcher", lambda: self.answers(self.catcher.web, "/mail/healthz"), 30, "mail")
         self.ports.release_all()
         self.supervisor.start_group("sidecars")
         self.supervisor.start_group("services")
@@ -321,6 +346,7 @@ class Machine:
     def print_address(self, options) -> None:
         print(f"\nThe system runs at {self.known['url']} (broker {options.broker})")
         print(f"  API: {self.known['url']}/api/docs")
+        print(f"  mail: {self.known['mail']}")
         print(f"  logs: {self.layout.logs}")
         if not options.detach:
             print("  Ctrl-C stops it")

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import secrets
+import subprocess
 import time
 import urllib.parse
 
@@ -28,6 +29,17 @@ def new_kid() -> str:
     return time.strftime("%Y%m%d%H%M%S", time.gmtime()) + secrets.token_hex(2)
 
 
+def push_pair() -> tuple[str, str]:
+    """A P-256 pair for web push (RFC 8292), raw, in base64url: the private one, the public one."""
+    argv = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER"]
+    der = subprocess.run(argv, capture_output=True, check=True).stdout
+    # RFC 5915: SEQUENCE { version 1, OCTET STRING of 32 bytes, [0] curve, [1] BIT STRING of the point }
+    if len(der) != 121 or der[5:7] != b"\x04\x20" or der[56:57] != b"\x04":
+        raise StackError("openssl made a key of an unknown form")
+    private, public = (base64.urlsafe_b64encode(raw).decode().rstrip("=") for raw in (der[7:39], der[56:]))
+    return private, public
+
+
 def role(service: str) -> str:
     return service.replace("-", "_")
 
@@ -35,6 +47,12 @@ def role(service: str) -> str:
 def logins() -> list[str]:
     names = [f"{role(s)}_{end}" for s in WITH_DATABASE for end in ("owner", "a", "b")]
     return [*names, "dapr_state"]
+
+
+# of a ring that signs, the last key but one is forgotten; what another sealed is kept for years
+SIGNING = ("token-keys", "ticket-keys", "link-keys")
+RINGS = (*SIGNING, "channel-keys")
+KEYS_MAX = 8  # as many as common/jwt/jwt_keys.h reads
 
 
 class Secrets:
@@ -47,8 +65,12 @@ class Secrets:
 
     def make(self) -> None:
         """Add what is missing."""
-        for name in ("token-keys", "ticket-keys"):
+        for name in RINGS:
             self.store.setdefault(name, key_ring())
+        if "push-key" not in self.store:
+            private, public = push_pair()
+            self.store["push-key"] = {"private": private, "public": public}
+            self.store["push-public-key"] = {"key": public}
         self.store.setdefault("audit-keys", {"seed": random_key()})
         self.store.setdefault("broker", {"password": secrets.token_hex(24)})
         self.admin.setdefault("superuser", secrets.token_hex(24))
@@ -79,11 +101,13 @@ class Secrets:
 
     def rotate(self, name: str) -> str | None:
         """Put a new value at `name`; return the database login whose password changed, if any."""
-        if name in ("token-keys", "ticket-keys"):
+        if name in RINGS:
             ring = self.store[name]
-            kid = new_kid()
-            last = ring["active"]  # what was signed with it stays valid
-            self.store[name] = {"active": kid, kid: random_key(), last: ring[last]}
+            kid, last = new_kid(), ring["active"]
+            kept = {last: ring[last]} if name in SIGNING else ring
+            if len(kept) > KEYS_MAX:
+                raise StackError(f"{name} holds {KEYS_MAX} keys, and what each sealed is still in use")
+            self.store[name] = {**kept, "active": kid, kid: random_key()}
             return None
         service = name.removesuffix("-database")
         if name.endswith("-database") and service in WITH_DATABASE:
@@ -92,7 +116,7 @@ class Secrets:
             self.admin["passwords"][login] = secrets.token_hex(24)
             self.store[name] = {"url": self.url(login)}
             return login
-        names = ["token-keys", "ticket-keys", *(f"{s}-database" for s in WITH_DATABASE)]
+        names = [*RINGS, *(f"{s}-database" for s in WITH_DATABASE)]
         raise StackError(f"{name}: what can be rotated is {', '.join(names)}")
 
     def save(self) -> None:

@@ -11,7 +11,7 @@ from . import MARK, StackError
 from .layout import Layout, find_program, write_private
 
 # stopped in this order; supervisord, ended by a signal, does the same by priority
-GROUPS = ("ingress", "services", "sidecars", "sentry", "broker", "database")
+GROUPS = ("ingress", "services", "sidecars", "sentry", "mail", "broker", "database")
 
 
 def quote(value: str) -> str:
