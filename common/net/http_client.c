@@ -5,10 +5,12 @@
 #include <event2/event.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/net/loop.h"
+#include "common/net/public_address.h"
 
 enum {
     REPLY_MAX_BYTES = 1048576,
@@ -27,6 +29,7 @@ struct transfer {
     struct buf body;
     size_t body_max;
     bool is_too_large;
+    bool is_refused; /* an address of its host */
     http_answered_fn *done;
     void *arg;
     char why[CURL_ERROR_SIZE];
@@ -43,6 +46,7 @@ TAILQ_HEAD(watches, watch);
 struct http_client {
     struct loop *loop;
     CURLM *multi;
+    const struct address_policy *policy; /* NULL: connects to anything */
     struct loop_timer *timer;
     struct transfers running, idle;
     size_t n_idle;
@@ -105,12 +109,23 @@ static void judge(const struct transfer *transfer, CURLcode code, struct err *er
 
     if (transfer->is_too_large)
         err_set(err, ERR_TOO_LARGE, "the answer is larger than %zu bytes", transfer->body_max);
+    else if (transfer->is_refused && code == CURLE_COULDNT_CONNECT)
+        err_set(err, ERR_FORBIDDEN, "its host has an address that is not public");
     else if (code == CURLE_OPERATION_TIMEDOUT)
         err_set(err, ERR_TIMEOUT, "no answer in time: %s", why);
     else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
         err_set(err, ERR_INTERNAL, "bad address: %s", why);
     else
         err_set(err, ERR_UNAVAILABLE, "no answer: %s", why);
+}
+
+static const char *retry_after(CURL *easy)
+{
+    struct curl_header *header = NULL;
+
+    if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return "";
+    return header->value;
 }
 
 static void finish(struct transfer *transfer, CURLcode code)
@@ -129,6 +144,7 @@ static void finish(struct transfer *transfer, CURLcode code)
         answer.body = buf_text(&transfer->body);
         answer.n_bytes = transfer->body.n_bytes;
         answer.content_type = content_type ? content_type : "";
+        answer.retry_after = client->policy ? retry_after(transfer->easy) : "";
         transfer->done(transfer->arg, &answer, NULL);
     } else {
         judge(transfer, code, &err);
@@ -256,6 +272,12 @@ struct http_client *http_client_new(struct loop *loop, int connections_max)
     return client;
 }
 
+void http_client_guard(struct http_client *client, const struct address_policy *policy)
+{
+    assert(TAILQ_EMPTY(&client->running) && TAILQ_EMPTY(&client->idle));
+    client->policy = policy;
+}
+
 void http_client_free(struct http_client *client)
 {
     struct transfer *transfer;
@@ -283,6 +305,33 @@ void http_client_free(struct http_client *client)
     curl_global_cleanup();
 }
 
+/* libcurl is about to connect to `address`: this very one is judged. */
+static curl_socket_t on_socket_opened(void *arg, curlsocktype purpose,
+                                      struct curl_sockaddr *address)
+{
+    struct transfer *transfer = arg;
+
+    if (purpose != CURLSOCKTYPE_IPCXN ||
+        !address_is_allowed(transfer->client->policy, &address->addr)) {
+        transfer->is_refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* A call that ends while its host is being looked up leaves the thread that does so behind, instead
+ * of waiting for a name service that anyone may run. */
+static void guard(struct transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket_opened);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    if (!transfer->client->policy->allows_loopback)
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+}
+
 /* What is the same for every call is set once in the life of a handle. */
 static struct transfer *new_transfer(struct http_client *client)
 {
@@ -305,6 +354,8 @@ static struct transfer *new_transfer(struct http_client *client)
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BYTES);
+    if (client->policy)
+        guard(transfer);
     return transfer;
 }
 
@@ -366,6 +417,7 @@ void http_client_send(struct http_client *client, const struct http_call *call,
     transfer->arg = arg;
     transfer->body_max = call->reply_max_bytes ? call->reply_max_bytes : REPLY_MAX_BYTES;
     transfer->is_too_large = false;
+    transfer->is_refused = false;
     transfer->why[0] = '\0';
     transfer->headers = new_headers(call);
     set_method_and_body(easy, call);

@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/net/http_server.h"
 
+struct address_policy;
 struct http_client;
 
 enum { HTTP_CLIENT_HEADERS_MAX = 8 };
@@ -26,18 +27,23 @@ struct http_answer {
     const char *body; /* a NUL follows; borrowed until return */
     size_t n_bytes;
     const char *content_type; /* "" when none */
+    const char *retry_after;  /* of a guarded client's answer, as it came; "" when none */
 };
 
-/** Receive the outcome: `err` is set (ERR_TIMEOUT, ERR_UNAVAILABLE, ERR_TOO_LARGE) when no whole
- *  answer came; else `answer` is, whatever its status. */
+/** Receive the outcome: `err` is set (ERR_TIMEOUT, ERR_UNAVAILABLE, ERR_TOO_LARGE; ERR_FORBIDDEN for
+ *  an address that the policy of a guarded client does not allow) when no whole answer came; else `answer` is, whatever its status. */
 typedef void http_answered_fn(void *arg, const struct http_answer *answer, const struct err *err);
 
 struct http_client *http_client_new(struct loop *loop, int connections_max);
+/** Make it one for addresses that users gave, before its first call: it connects to addresses alone
+ *  that `policy` allows (common/net/public_address.h; borrowed for the client's life), whatever the
+ *  name service says at that moment. Its connections are its own, so none goes elsewhere. */
+void http_client_guard(struct http_client *client, const struct address_policy *policy);
 /** End what is running: each `done` is called with ERR_UNAVAILABLE before return. */
 void http_client_free(struct http_client *client);
 
 /** Send. Borrow all of `call` until return. Call `done` once, never before returning. Redirects are
- *  not followed; connections are kept; http and https alone. */
+ *  not followed, proxies not used; connections are kept; http and https alone. */
 void http_client_send(struct http_client *client, const struct http_call *call,
                       http_answered_fn *done, void *arg);
 

@@ -35,9 +35,22 @@ struct address_policy {
 MUST_CHECK bool address_policy_read(const char *ports, bool allows_loopback,
                                     struct address_policy *policy, struct err *err);
 
-/** Judge a URL by what it says: https, host, port, nobody's name or password, no fragment, at most
- *  ADDRESS_URL_MAX bytes of printable ASCII; a host that is an address, in whatever form, must be a
- *  public one. Fail with an entry for `field` ("endpoint") that says what is wrong. */
+/** What a URL says. */
+struct address_url {
+    bool is_https;
+    char host[ADDRESS_HOST_MAX + 1]; /* in lower case; an IPv6 address has its brackets */
+    int port;                        /* the scheme's where none is named */
+};
+
+/** Read an https or http URL of at most ADDRESS_URL_MAX bytes of printable ASCII: scheme, host, maybe
+ *  port, path and query; no user, password or fragment. More strictly than libcurl does, so that it
+ *  cannot see another host. Fail with an entry for `field`. */
+MUST_CHECK bool address_read_url(const char *text, const char *field, struct address_url *url,
+                                 struct err *err);
+
+/** Judge a URL by what it says: readable as above, https, an allowed port; a host that is an address,
+ *  in whatever form, must be a public one. Fail with an entry for `field` ("endpoint") that says
+ *  what is wrong. */
 MUST_CHECK bool address_check_url(const struct address_policy *policy, const char *url,
                                   const char *field, struct err *err);
 
