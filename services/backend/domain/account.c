@@ -99,22 +99,75 @@ bool account_apply(struct account *account, const struct account_patch *patch, i
         account->name = patch->name;
     if (changes_zone)
         account->time_zone = patch->time_zone;
+    account_raise(account, now_ms);
+    return true;
+}
+
+bool account_set_settings(struct account *account, const struct reminder_settings *settings,
+                          int64_t now_ms)
+{
+    if (reminder_settings_is_same(&account->settings, settings))
+        return false;
+    account->settings = *settings;
+    account->has_settings = true;
+    account_raise(account, now_ms);
+    return true;
+}
+
+void account_raise(struct account *account, int64_t now_ms)
+{
     account->version++;
     account->updated_at = now_ms;
-    return true;
+}
+
+static const char *write_address(const struct channel_address *address, struct arena *arena)
+{
+    struct json_out json;
+    const char *text;
+    struct buf buf;
+
+    buf_init(&buf);
+    json_out_init(&json, &buf);
+    json_open_object(&json, NULL);
+    json_write_fields(&json, channel_address_fields, channel_address_n_fields, address);
+    json_close_object(&json);
+    text = arena_copy_bytes(arena, buf.bytes, buf.n_bytes);
+    buf_clear(&buf);
+    return text;
+}
+
+/* What notification goes by: how he wants to be reminded, and where. */
+static void add_reach(const struct account *account, struct arena *arena, struct user *user)
+{
+    struct buf settings;
+
+    buf_init(&settings);
+    if (account->has_settings) {
+        reminder_settings_write(&account->settings, &settings);
+        user->reminder_settings = arena_copy_bytes(arena, settings.bytes, settings.n_bytes);
+    }
+    buf_clear(&settings);
+    user->channels.items = ARENA_NEW_ARRAY(arena, account->n_channels, const char *);
+    for (size_t i = 0; i < account->n_channels; i++)
+        user->channels.items[user->channels.n_items++] =
+            write_address(&account->channels[i].address, arena);
 }
 
 void account_write_event(const struct account *account, int64_t deleted_at, struct buf *out)
 {
     struct user user = {.id = account->id, .version = account->version, .deleted_at = deleted_at};
+    struct arena arena;
 
+    arena_init(&arena);
     if (deleted_at == 0) {
         user.email = account->email;
         user.name = account->name;
         user.time_zone = account->time_zone;
         user.created_at = account->created_at;
+        add_reach(account, &arena, &user);
     }
     user_write(&user, out);
+    arena_clear(&arena);
 }
 
 void account_write_sessions(struct json_out *out, const struct session *sessions, size_t n_sessions)

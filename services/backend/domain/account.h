@@ -12,6 +12,8 @@
 #include "common/base/uuid.h"
 #include "common/events/user.h"
 #include "common/json/json_field.h"
+#include "services/backend/domain/channel.h"
+#include "services/backend/domain/reminder_settings.h"
 
 struct buf;
 struct json_out;
@@ -35,6 +37,12 @@ struct account {
     int64_t created_at, updated_at;
     const char *password_hash; /* never shown */
     int64_t credentials;       /* generation of its sessions; never shown */
+
+    /* these only when it was read whole */
+    bool has_settings; /* else they are as initially */
+    struct reminder_settings settings;
+    struct channel *channels; /* the oldest first */
+    size_t n_channels;
 };
 extern const struct json_field account_fields[];
 extern const size_t account_n_fields;
@@ -101,8 +109,15 @@ extern const size_t api_token_order_n_fields;
 /** Put the patch onto the account; return whether anything changes. */
 bool account_apply(struct account *account, const struct account_patch *patch, int64_t now_ms);
 
-/** Write the data of user.registered or user.updated; with `deleted_at` set that of user.deleted,
- *  which has the id and the version alone. */
+/** The same with checked settings of reminders. */
+bool account_set_settings(struct account *account, const struct reminder_settings *settings,
+                          int64_t now_ms);
+
+/** Give it the next version. */
+void account_raise(struct account *account, int64_t now_ms);
+
+/** Write the data of user.registered or user.updated, of an account that was read whole; with
+ *  `deleted_at` set that of user.deleted, which has the id and the version alone. */
 void account_write_event(const struct account *account, int64_t deleted_at, struct buf *out);
 
 /** Write the member "sessions" or "tokens" into the object that is open in `out`. */

@@ -4,6 +4,7 @@
 
 #include "common/base/uuid.h"
 #include "common/events/event_types.h"
+#include "services/backend/store/account_row.h"
 
 /* A call on its way. */
 struct account_call {
@@ -34,39 +35,6 @@ static void fail_as_gone(const struct account_call *c)
     finish(c, &err);
 }
 
-#define ACCOUNT_COLUMNS                                                                            \
-    "id, email, name, time_zone, version, created_at, updated_at, password_hash, credentials"
-
-static void read_account(const struct pg_rows *rows, struct arena *arena, struct account *account)
-{
-    *account = (struct account){
-        .email = pg_copy_text(rows, 0, 1, arena),
-        .name = pg_copy_text(rows, 0, 2, arena),
-        .time_zone = pg_copy_text(rows, 0, 3, arena),
-        .version = pg_int(rows, 0, 4),
-        .created_at = pg_time(rows, 0, 5),
-        .updated_at = pg_time(rows, 0, 6),
-        .password_hash = pg_copy_text(rows, 0, 7, arena),
-        .credentials = pg_int(rows, 0, 8),
-    };
-    if (!uuid_read(pg_text(rows, 0, 0), &account->id))
-        account->id = (struct uuid){""};
-}
-
-/* $1 to $4 are the event's: id, time, traceparent, data */
-#define EVENT_ROW(owner, topic, id, type)                                                           \
-    "INSERT INTO outbox (id, topic, type, subject, owner_id, seq, occurred_at, traceparent, data) " \
-    "SELECT " id "::uuid, '" topic "', '" type "', " owner ".id::text, " owner ".id, " owner        \
-    ".seq, $2::timestamptz, $3, $4 FROM " owner
-
-static void add_event(struct pg_params *params, const struct account_event *event)
-{
-    pg_add_text(params, arena_copy_text(params->arena, uuid_new(event->now_ms).text));
-    pg_add_time(params, event->now_ms);
-    pg_add_text(params, event->traceparent);
-    pg_add_text(params, event->data);
-}
-
 const struct pg_statement ACCOUNT_ADD = {
     "account_add",
     "WITH owner AS (INSERT INTO account (id, email, name, time_zone, password_hash, seq, version, "
@@ -76,8 +44,8 @@ const struct pg_statement ACCOUNT_ADD = {
     "created_at, last_used_at, expires_at) SELECT $10::uuid, id, 1, $11, $12, now(), now(), "
     "now() + make_interval(days => $13::int) FROM owner), "
     "first_token AS (INSERT INTO refresh_token (digest, session_id, salt, created_at) "
-    "VALUES ($14, $10, $15, now())) " EVENT_ROW("owner", TOPIC_USER_EVENTS, "$1",
-                                                EVENT_USER_REGISTERED),
+    "VALUES ($14, $10, $15, now())) " ACCOUNT_EVENT_ROW("owner", TOPIC_USER_EVENTS, "$1",
+                                                        EVENT_USER_REGISTERED),
 };
 static pg_done_fn on_added;
 
@@ -87,7 +55,7 @@ void account_store_add(const struct store_call *call, const struct account *acco
     struct pg_params params;
 
     pg_params_init(&params, call->arena);
-    add_event(&params, event);
+    account_row_add_event(&params, event);
     pg_add_text(&params, account->id.text);
     pg_add_text(&params, account->email);
     pg_add_text(&params, account->name);
@@ -118,7 +86,7 @@ static void on_added(void *arg, const struct pg_rows *rows, const struct err *er
 
 const struct pg_statement ACCOUNT_GET = {
     "account_get",
-    "SELECT " ACCOUNT_COLUMNS " FROM account WHERE id = $1",
+    "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.id = $1",
 };
 static pg_done_fn on_got;
 
@@ -143,13 +111,13 @@ static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
         return;
     }
     if (err == NULL)
-        read_account(rows, c->call.arena, c->account);
+        account_row_read(rows, c->call.arena, c->account);
     finish(c, err);
 }
 
 const struct pg_statement ACCOUNT_FIND = {
     "account_find",
-    "SELECT " ACCOUNT_COLUMNS " FROM account WHERE email = $1",
+    "SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.email = $1",
 };
 static pg_done_fn on_found;
 
@@ -170,7 +138,7 @@ static void on_found(void *arg, const struct pg_rows *rows, const struct err *er
 
     *c->account = (struct account){0};
     if (err == NULL && pg_n_rows(rows) > 0)
-        read_account(rows, c->call.arena, c->account);
+        account_row_read(rows, c->call.arena, c->account);
     finish(c, err);
 }
 
@@ -182,29 +150,6 @@ static void on_changed(void *arg, const struct pg_rows *rows, const struct err *
     if (err == NULL)
         *c->is_done = pg_n_rows(rows) > 0;
     finish(c, err);
-}
-
-const struct pg_statement ACCOUNT_SAVE = {
-    "account_save",
-    "WITH owner AS (UPDATE account SET name = $6, time_zone = $7, version = version + 1, "
-    "seq = seq + 1, updated_at = $2 WHERE id = $5 AND version = $8 - 1 RETURNING id, seq) " EVENT_ROW(
-        "owner", TOPIC_USER_EVENTS, "$1", EVENT_USER_UPDATED) " RETURNING 1",
-};
-
-void account_store_save(const struct store_call *call, const struct account *account,
-                        const struct account_event *event, bool *is_saved)
-{
-    struct account_call *c = account_call_new(call);
-    struct pg_params params;
-
-    c->is_done = is_saved;
-    pg_params_init(&params, call->arena);
-    add_event(&params, event);
-    pg_add_text(&params, account->id.text);
-    pg_add_text(&params, account->name);
-    pg_add_text(&params, account->time_zone);
-    pg_add_int(&params, account->version);
-    pg_query(call->pool, &ACCOUNT_SAVE, &params, on_changed, c);
 }
 
 /* The other sessions are dead by their generation, whether or not this statement sees their rows:
@@ -242,12 +187,13 @@ const struct pg_statement ACCOUNT_REMOVE = {
     "WITH gone AS (DELETE FROM account WHERE id = $5 AND version = $6 AND password_hash = $7 "
     "RETURNING id, seq + 1 AS seq), "
     "left_over AS (INSERT INTO removed_account (id, removed_at) SELECT id, now() FROM gone), "
-    "fact AS (" EVENT_ROW("gone", TOPIC_USER_EVENTS, "$1",
-                          EVENT_USER_DELETED) "), "
-                                              "update AS (" EVENT_ROW(
-                                                  "gone", TOPIC_TASK_UPDATES, "$8",
-                                                  EVENT_UPDATE_USER_DELETED) ") "
-                                                                             "SELECT 1 FROM gone",
+    "fact AS (" ACCOUNT_EVENT_ROW(
+        "gone", TOPIC_USER_EVENTS, "$1",
+        EVENT_USER_DELETED) "), "
+                            "update AS (" ACCOUNT_EVENT_ROW(
+                                "gone", TOPIC_TASK_UPDATES, "$8",
+                                EVENT_UPDATE_USER_DELETED) ") "
+                                                           "SELECT 1 FROM gone",
 };
 
 void account_store_remove(const struct store_call *call, const struct account *account,
@@ -258,7 +204,7 @@ void account_store_remove(const struct store_call *call, const struct account *a
 
     c->is_done = is_removed;
     pg_params_init(&params, call->arena);
-    add_event(&params, event);
+    account_row_add_event(&params, event);
     pg_add_text(&params, account->id.text);
     pg_add_int(&params, account->version);
     pg_add_text(&params, account->password_hash);

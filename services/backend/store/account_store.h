@@ -8,8 +8,8 @@
 #include "services/backend/store/session_store.h"
 #include "services/backend/store/store_call.h"
 
-extern const struct pg_statement ACCOUNT_ADD, ACCOUNT_GET, ACCOUNT_FIND, ACCOUNT_SAVE,
-    ACCOUNT_SET_PASSWORD, ACCOUNT_REMOVE, ACCOUNT_SEQ;
+extern const struct pg_statement ACCOUNT_ADD, ACCOUNT_GET, ACCOUNT_FIND, ACCOUNT_SET_PASSWORD,
+    ACCOUNT_REMOVE, ACCOUNT_SEQ;
 
 /** The event that a change causes; borrowed until the call returns. */
 struct account_event {
@@ -29,11 +29,6 @@ void account_store_get(const struct store_call *call, const struct uuid *id,
 
 /** Read the account of a normalised e-mail address; with none `account->id` is "". */
 void account_store_find(const struct store_call *call, const char *email, struct account *account);
-
-/** Save name and zone if the stored version is one less than `account->version`, with user.updated;
- *  `*is_saved` says whether it was. */
-void account_store_save(const struct store_call *call, const struct account *account,
-                        const struct account_event *event, bool *is_saved);
 
 /** Replace the password if the hash is still `account->password_hash`, and end every session but
  *  `keep`, with update.signed-out; `*is_saved` says whether it was. */

@@ -1,6 +1,7 @@
 #include "services/backend/store/statements.h"
 
 #include "services/backend/store/account_store.h"
+#include "services/backend/store/account_whole.h"
 #include "services/backend/store/api_token_store.h"
 #include "services/backend/store/idempotency_store.h"
 #include "services/backend/store/purge_store.h"
@@ -20,7 +21,8 @@ const struct pg_statement *const backend_statements[] = {
     &ACCOUNT_ADD,
     &ACCOUNT_GET,
     &ACCOUNT_FIND,
-    &ACCOUNT_SAVE,
+    &ACCOUNT_WHOLE_GET,
+    &ACCOUNT_WHOLE_SAVE,
     &ACCOUNT_SET_PASSWORD,
     &ACCOUNT_REMOVE,
     &ACCOUNT_SEQ,
