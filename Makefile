@@ -9,6 +9,7 @@ DIR ?= .run
 MAIL_SERVER ?=
 PYTHON ?= python3
 JOBS ?= $(shell nproc)
+KILLS ?= 50
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -156,7 +157,7 @@ $(foreach t,$(FUZZ_C) $(BENCH_C),$(eval $(call test_rule,$(t))))
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/gen/%.h $(BUILD)/lib%.a
 
 # ---------------------------------------------------------------------------- commands
-.PHONY: help build run stop status test unit service e2e check bench lint fmt asan fuzz clean \
+.PHONY: help build run stop status test unit service e2e chaos check bench lint fmt asan fuzz clean \
         unit-binaries service-binaries fuzz-binaries objects generated flags FORCE
 
 help: ## list the commands
@@ -195,6 +196,12 @@ service: asan ## service tests: each binary, a real PostgreSQL, a fake sidecar
 e2e: ## end-to-end tests behind daprd, on both brokers (BROKER=redis for one)
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@scripts/run-pytest e2e --binaries $(BUILD) $(if $(filter command% environment%,$(origin BROKER)),--broker $(BROKER))
+
+chaos: ## kill -9 at random under load, then count, on both brokers (KILLS=50, SEED=n, BROKER=redis for one)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory -j$(JOBS) build
+	@scripts/run-chaos $(BUILD) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(filter command% environment%,$(origin BROKER)),--broker $(BROKER))
 
 check: ## unit and service tests under ASan and UBSan, by gcc and by clang
 	@$(MAKE) --no-print-directory CC=gcc unit service

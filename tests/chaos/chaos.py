@@ -65,7 +65,9 @@ def run(options: Options) -> Verdict:
         settings |= {"notification:LEASE_MS": str(options.lease_ms), "USER_ADDRESS_LOOPBACK": "true"}
     with contextlib.ExitStack() as closing:
         sinks = closing.enter_context(Sinks(options.seed))
-        stack = Stack(options.broker, options.binaries, {**settings, **sinks.settings()}, REPLICAS)
+        stack = Stack(options.broker, options.binaries, settings, REPLICAS)
+        stack.mail.close()
+        stack.mail = sinks.mail
         closing.enter_context(stack)
         print(f"  the system is up after {verdicts.elapsed(began)}", flush=True)
         players = [Player(stack.url, n, options.seed, sinks.hook_url(n), set(options.work)) for n in range(options.people)]
@@ -110,7 +112,8 @@ def settle(options: Options, stack: Stack, players: list[Player], sinks: Sinks, 
             verdicts.judge_series(stack, players, verdict)
         if "reminders" in options.work:
             ledger = deliveries.read_ledger(stack, players)
-            found = deliveries.judge(players, ledger, sinks.receipts(players), killer.killed, ("email", "webhook", "app"))
+            receipts = sinks.receipts(players, deliveries.read_app(players))
+            found = deliveries.judge(players, ledger, receipts, killer.killed, ("email", "webhook", "app"))
             verdict.rows += found.rows
             verdict.missing += found.missing
             verdict.wrong += found.wrong

@@ -14,11 +14,12 @@ import re
 from support.stack import Stack
 
 from kills import Killed
-from load import Player, Reminded
+from load import Player, Reminded, seconds
 from verdict import Verdict
 
 CLOCK_S = 0.002  # a row's instants are whole milliseconds
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+INSTANCE = re.compile(rf'"instance":"({UUID})"')
 
 
 @dataclasses.dataclass
@@ -72,6 +73,8 @@ def judge_one(delivery: Delivery, receipts: list[Receipt], killed: list[Killed])
             wrong.append(f"{what} went to {receipt.owner_id}, it is {delivery.owner_id}'s")
         if receipt.came_at < delivery.remind_at - CLOCK_S:
             wrong.append(f"{what} came {delivery.remind_at - receipt.came_at:.3f} s early")
+    if delivery.channel == "app":  # backend shows it once: it is the primary key
+        return 0, wrong
     attempts = sorted(delivery.attempts, key=lambda a: a.began_at)
     came_in: dict[int, int] = collections.Counter()
     for receipt in receipts:
@@ -154,5 +157,41 @@ def judge_extras(ledger: list[Delivery], came: dict, killed: list[Killed], verdi
 
 
 # ---------------------------------------------------------------------------- the three books
+STATES = ("scheduled", "claimed", "retrying", "sent", "failed", "cancelled", "expired")
+CHANNELS = ("email", "push", "app", "webhook")
+LEDGER_SQL = """
+SELECT id::text, owner_id::text, reminder_id::text, generation, channel, state, extract(epoch FROM remind_at)::float8
+FROM notification.delivery WHERE kind = 0 AND owner_id::text = ANY(%s)"""
+ATTEMPTS_SQL = """
+SELECT delivery_id::text, number, instance::text, extract(epoch FROM began_at)::float8,
+       extract(epoch FROM ended_at)::float8, coalesce(outcome, 'open')
+FROM notification.attempt ORDER BY number"""
+
+
 def read_ledger(stack: Stack, players: list[Player]) -> list[Delivery]:
-    raise NotImplementedError
+    processes = read_instances(stack)
+    attempts = collections.defaultdict(list)
+    for delivery, number, instance, *rest in stack.query(ATTEMPTS_SQL):
+        attempts[delivery].append(Attempt(number, processes.get(instance, instance), *rest))
+    return [
+        Delivery(id, owner, reminder, generation, CHANNELS[channel], STATES[state], at, attempts[id])
+        for id, owner, reminder, generation, channel, state, at in stack.query(LEDGER_SQL, [p.id for p in players])
+    ]
+
+
+def read_app(players: list[Player]) -> list[Receipt]:
+    """What the app shows; its id is the delivery's."""
+    return [
+        Receipt("app", shown["id"], player.id, seconds(shown["created_at"]))
+        for player in players
+        for shown in player.notifications()
+    ]
+
+
+def read_instances(stack: Stack) -> dict[str, str]:
+    """Which process an instance of the ledger was: each says so in its log when it begins."""
+    found = {}
+    for path in (stack.dir / "logs").glob("notification*.log*"):
+        for match in INSTANCE.finditer(path.read_text(errors="replace")):
+            found[match[1]] = path.name.split(".")[0]
+    return found

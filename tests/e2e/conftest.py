@@ -29,12 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "stack" in metafunc.fixturenames:
+    # `broker`: a test that starts a system of its own
+    for name in {"stack", "broker"} & set(metafunc.fixturenames):
         only = metafunc.config.getoption("--broker")
         asked = [mark.args for mark in metafunc.definition.iter_markers("brokers")]
         able = asked[0] if asked else BROKERS
         chosen = [broker for broker in BROKERS if broker in able and only in (None, broker)]
-        metafunc.parametrize("stack", chosen, indirect=True, scope="session")
+        metafunc.parametrize(name, chosen, indirect=name == "stack", scope="session")
 
 
 def pytest_configure(config: pytest.Config) -> None:
