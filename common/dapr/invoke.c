@@ -43,7 +43,7 @@ void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation
 }
 
 void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call,
-                         dapr_done_fn *done, void *arg)
+                         http_answered_fn *done, void *arg)
 {
     struct json_out out;
     struct buf path, body;
@@ -57,14 +57,15 @@ void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call
     json_raw(&out, "data", call->data_json);
     json_raw(&out, "metadata", call->metadata_json != NULL ? call->metadata_json : "{}");
     json_close_object(&out);
-    dapr_send_plain(dapr,
-                    &(struct dapr_request){.method = HTTP_POST,
-                                           .path = buf_text(&path),
-                                           .content_type = "application/json",
-                                           .body = body.bytes,
-                                           .n_bytes = body.n_bytes,
-                                           .limit_ms = call->limit_ms},
-                    done, arg);
+    dapr_send(dapr,
+              &(struct dapr_request){.method = HTTP_POST,
+                                     .path = buf_text(&path),
+                                     .content_type = "application/json",
+                                     .body = body.bytes,
+                                     .n_bytes = body.n_bytes,
+                                     .traceparent = call->traceparent,
+                                     .limit_ms = call->limit_ms},
+              done, arg);
     buf_clear(&path);
     buf_clear(&body);
 }

@@ -23,9 +23,13 @@ struct dapr_binding_call {
     const char *binding, *operation;
     const char *data_json;
     const char *metadata_json; /* an object; NULL: none */
+    const char *traceparent;
     int limit_ms;
 };
+
+/** Have it done; borrow all until return. `done` runs once, never before returning; beside `err` it gets
+ *  the answer, when the sidecar gave one: its message says what went wrong behind the binding. */
 void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call,
-                         dapr_done_fn *done, void *arg);
+                         http_answered_fn *done, void *arg);
 
 #endif

@@ -18,6 +18,7 @@ enum {
     KEPT_BUF_BYTES = 65536, /* a larger reply buffer is given back */
     RECEIVE_BYTES = 8192,
     UPLOAD_BYTES = 16384, /* libcurl's least */
+    WAIT_MAX_S = 30 * 24 * 3600,
 };
 
 /* One call on its way, or an idle easy handle waiting for the next. */
@@ -119,13 +120,12 @@ static void judge(const struct transfer *transfer, CURLcode code, struct err *er
         err_set(err, ERR_UNAVAILABLE, "no answer: %s", why);
 }
 
-static const char *retry_after(CURL *easy)
+/* A date that has passed gives libcurl 7.88 a negative number. */
+static int64_t wait_ms(curl_off_t wait_s)
 {
-    struct curl_header *header = NULL;
-
-    if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return "";
-    return header->value;
+    if (wait_s < 0)
+        return 0;
+    return (wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S) * 1000;
 }
 
 static void finish(struct transfer *transfer, CURLcode code)
@@ -133,18 +133,20 @@ static void finish(struct transfer *transfer, CURLcode code)
     struct http_client *client = transfer->client;
     struct http_answer answer = {0};
     struct err err = {0};
+    curl_off_t retry_after_s = 0;
     long status = 0;
     char *content_type = NULL;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &content_type);
+    curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     TAILQ_REMOVE(&client->running, transfer, link);
     if (code == CURLE_OK) {
         answer.status = (int)status;
         answer.body = buf_text(&transfer->body);
         answer.n_bytes = transfer->body.n_bytes;
         answer.content_type = content_type ? content_type : "";
-        answer.retry_after = client->policy ? retry_after(transfer->easy) : "";
+        answer.retry_after_ms = wait_ms(retry_after_s);
         transfer->done(transfer->arg, &answer, NULL);
     } else {
         judge(transfer, code, &err);

@@ -3,6 +3,7 @@
 #define COMMON_NET_HTTP_CLIENT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/net/http_server.h"
@@ -27,7 +28,7 @@ struct http_answer {
     const char *body; /* a NUL follows; borrowed until return */
     size_t n_bytes;
     const char *content_type; /* "" when none */
-    const char *retry_after;  /* of a guarded client's answer, as it came; "" when none */
+    int64_t retry_after_ms;   /* what Retry-After asks to wait, from now; 0 when nothing */
 };
 
 /** Receive the outcome: `err` is set (ERR_TIMEOUT, ERR_UNAVAILABLE, ERR_TOO_LARGE; ERR_FORBIDDEN for

@@ -388,9 +388,10 @@ static void test_a_binding_gets_operation_data_and_metadata(void **state)
 
     dapr_invoke_binding(w->dapr,
                         &(struct dapr_binding_call){"smtp", "create", "\"hello\"",
-                                                    "{\"emailTo\":\"a@b.c\"}", LIMIT_MS},
-                        on_done, w);
+                                                    "{\"emailTo\":\"a@b.c\"}", NULL, LIMIT_MS},
+                        on_answer, w);
     wait(w);
+    assert_int_equal(w->err.code, ERR_NONE);
     assert_string_equal(
         fake_sidecar_call(w->sidecar, 0)->body,
         "{\"operation\":\"create\",\"data\":\"hello\",\"metadata\":{\"emailTo\":\"a@b.c\"}}");

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -123,7 +124,8 @@ struct fixture {
     int n_done;
     struct err err;
     int status;
-    char retry_after[64];
+    int64_t retry_after_ms;
+    const char *retry_after; /* the header that the server sends; NULL: none */
 };
 
 static void answer_later(void *context, struct http_request *req)
@@ -131,7 +133,8 @@ static void answer_later(void *context, struct http_request *req)
     struct fixture *f = context;
 
     f->n_served++;
-    http_add_header(req, "Retry-After", "17");
+    if (f->retry_after != NULL)
+        http_add_header(req, "Retry-After", f->retry_after);
     http_reply_empty(req, 429);
 }
 
@@ -293,8 +296,7 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
     f->n_done++;
     f->err = err != NULL ? *err : (struct err){0};
     f->status = answer != NULL ? answer->status : 0;
-    snprintf(f->retry_after, sizeof f->retry_after, "%s",
-             answer != NULL ? answer->retry_after : "");
+    f->retry_after_ms = answer != NULL ? answer->retry_after_ms : -1;
 }
 
 /* Call http://HOST:PORT/PATH, or https, by a client that is guarded unless `policy` is NULL. */
@@ -371,17 +373,30 @@ static void test_redirects_and_proxies_are_not_followed(void **state)
     unsetenv("ALL_PROXY");
 }
 
-static void test_a_guarded_answer_says_when_to_come_again(void **state)
+static void test_an_answer_says_when_to_come_again(void **state)
 {
+    static const struct {
+        const char *header;
+        int64_t least_ms, most_ms;
+    } cases[] = {
+        {NULL, 0, 0},   {"17", 17000, 17000}, {"0", 0, 0}, {"Sun, 06 Nov 1994 08:49:37 GMT", 0, 0},
+        {"soon", 0, 0}, {"-5", 0, 0},         {"", 0, 0},  {"120", 120000, 120000},
+    };
     struct fixture *f = *state;
+    char date[64];
+    time_t in_a_minute = time(NULL) + 60;
 
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        f->retry_after = cases[i].header;
+        call(f, &f->loose, "http://127.0.0.1", "/later");
+        assert_int_equal(f->status, 429);
+        if (f->retry_after_ms < cases[i].least_ms || f->retry_after_ms > cases[i].most_ms)
+            fail_msg("%s: %d", cases[i].header, (int)f->retry_after_ms);
+    }
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&in_a_minute));
+    f->retry_after = date;
     call(f, &f->loose, "http://127.0.0.1", "/later");
-    assert_int_equal(f->status, 429);
-    assert_string_equal(f->retry_after, "17");
-    call(f, &f->loose, "http://127.0.0.1", "/redirect");
-    assert_string_equal(f->retry_after, "");
-    call(f, NULL, "http://127.0.0.1", "/later");
-    assert_string_equal(f->retry_after, "");
+    assert_true(f->retry_after_ms > 50000 && f->retry_after_ms <= 60000);
 }
 
 static void test_a_call_whose_host_is_looked_up_for_ever_ends_at_its_limit(void **state)
@@ -405,7 +420,7 @@ int main(void)
         TEST(test_the_very_address_that_is_called_is_judged),
         TEST(test_a_name_that_changes_after_it_was_checked_gains_nothing),
         TEST(test_redirects_and_proxies_are_not_followed),
-        TEST(test_a_guarded_answer_says_when_to_come_again),
+        TEST(test_an_answer_says_when_to_come_again),
         TEST(test_a_call_whose_host_is_looked_up_for_ever_ends_at_its_limit),
     };
 
