@@ -11,6 +11,7 @@ const size_t routes_n = sizeof routes / sizeof routes[0];
 const struct event_handler event_handlers[] = {
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_TASK, update_send_task},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_TASK_PURGED, update_send_purged},
+    {TOPIC_TASK_UPDATES, EVENT_UPDATE_NOTIFICATION, update_send_notification},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_USER_DELETED, update_close_user},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_SIGNED_OUT, update_sign_out},
     {TOPIC_TASK_UPDATES, EVENT_UPDATE_PROBE, update_heed_probe},

@@ -230,6 +230,25 @@ def test_a_purged_task_is_named(world: World) -> None:
         assert receive(client) == {"type": "task_purged", "seq": 3, "id": data["id"]}
 
 
+def test_a_notification_comes_with_the_number_of_unread_ones(world: World) -> None:
+    user = new_user()
+    notification = {"id": str(uuid.uuid4()), "kind": "reminder", "title": "Tëa", "mood": {"is": ["new"]}}
+    with world.connect(user) as client:
+        receive(client)
+        world.update(user, 4, "notification", data={"notification": notification, "unread": 3, "more": 1})
+        assert receive(client) == {"type": "notification", "seq": 4, "notification": notification, "unread": 3}
+        world.update(user, 5, "notification", data={"notification": None, "unread": 0})
+        assert receive(client) == {"type": "notification", "seq": 5, "notification": None, "unread": 0}
+        world.update(user, 6)
+        assert receive(client)["type"] == "task"
+
+
+def test_a_notification_without_its_number_becomes_a_dead_letter(world: World) -> None:
+    before = len(world.sidecar.events("dead-letters"))
+    world.update(new_user(), 1, "notification", data={"notification": {}})
+    assert "data.unread" in world.sidecar.wait_for_events("dead-letters", before + 1)[-1].data["reason"]
+
+
 def test_a_repeated_update_makes_one_frame_and_a_late_one_is_sent(world: World) -> None:
     user = new_user()
     with world.connect(user) as client:

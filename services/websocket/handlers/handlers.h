@@ -10,6 +10,7 @@ http_handler_fn socket_open_start; /* socket_open.c */
 /* update_send.c */
 event_handler_fn update_send_task;
 event_handler_fn update_send_purged;
+event_handler_fn update_send_notification;
 event_handler_fn update_close_user;
 event_handler_fn update_sign_out;
 event_handler_fn update_heed_probe;

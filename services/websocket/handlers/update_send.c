@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/events/notification_update.h"
 #include "common/events/task.h"
 #include "common/json/json_out.h"
 #include "services/websocket/app.h"
@@ -36,25 +37,39 @@ static bool is_due(const struct app *app, const struct uuid *owner, const struct
     return hub_note(app->hub, owner, event->seq) && !is_too_old(app, event);
 }
 
+/* Begin {"type":…,"seq":… in `text`. */
+static void begin_frame(struct json_out *out, struct buf *text, const struct event *event,
+                        const char *type)
+{
+    buf_init(text);
+    json_out_init(out, text);
+    json_open_object(out, NULL);
+    json_text(out, "type", type);
+    json_int(out, "seq", event->seq);
+}
+
+static void end_frame(struct json_out *out, struct buf *text, struct app *app,
+                      const struct uuid *owner)
+{
+    struct frame *frame;
+
+    json_close_object(out);
+    frame = frame_new(FRAME_TEXT, text->bytes, text->n_bytes);
+    hub_send(app->hub, owner, frame);
+    frame_unref(frame);
+    buf_clear(text);
+}
+
 /* Make {"type":…,"seq":…,<key>:<json>} and send it. */
 static void send_frame(struct app *app, const struct uuid *owner, const struct event *event,
                        const char *type, const char *key, const char *json)
 {
     struct json_out out;
-    struct frame *frame;
     struct buf text;
 
-    buf_init(&text);
-    json_out_init(&out, &text);
-    json_open_object(&out, NULL);
-    json_text(&out, "type", type);
-    json_int(&out, "seq", event->seq);
+    begin_frame(&out, &text, event, type);
     json_raw(&out, key, json);
-    json_close_object(&out);
-    frame = frame_new(FRAME_TEXT, text.bytes, text.n_bytes);
-    hub_send(app->hub, owner, frame);
-    frame_unref(frame);
-    buf_clear(&text);
+    end_frame(&out, &text, app, owner);
 }
 
 void update_send_task(void *context, struct delivery *delivery)
@@ -69,15 +84,14 @@ void update_send_task(void *context, struct delivery *delivery)
     delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
 }
 
-static bool read_purged(struct delivery *delivery, struct task_purged *purged, struct err *err)
+static bool read_data(struct delivery *delivery, const struct json_field *fields, size_t n_fields,
+                      void *into, struct err *err)
 {
     const struct event *event = delivery_event(delivery);
-    const struct json_reading reading = {.fields = task_purged_fields,
-                                         .n_fields = task_purged_n_fields,
-                                         .unknown = JSON_IGNORE_UNKNOWN,
-                                         .path = "data."};
+    const struct json_reading reading = {
+        .fields = fields, .n_fields = n_fields, .unknown = JSON_IGNORE_UNKNOWN, .path = "data."};
 
-    return json_read(event->data, strlen(event->data), &reading, delivery_arena(delivery), purged,
+    return json_read(event->data, strlen(event->data), &reading, delivery_arena(delivery), into,
                      err);
 }
 
@@ -90,10 +104,32 @@ void update_send_purged(void *context, struct delivery *delivery)
     struct uuid owner;
     char id[UUID_TEXT_SIZE + 2];
 
-    if (read_owner(event, &owner, &err) && read_purged(delivery, &purged, &err) &&
+    if (read_owner(event, &owner, &err) &&
+        read_data(delivery, task_purged_fields, task_purged_n_fields, &purged, &err) &&
         is_due(app, &owner, event)) {
         snprintf(id, sizeof(id), "\"%s\"", purged.id.text);
         send_frame(app, &owner, event, "task_purged", "id", id);
+    }
+    delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
+}
+
+void update_send_notification(void *context, struct delivery *delivery)
+{
+    struct app *app = context;
+    const struct event *event = delivery_event(delivery);
+    struct notification_update update = {0};
+    struct err err = {0};
+    struct uuid owner;
+    struct json_out out;
+    struct buf text;
+
+    if (read_owner(event, &owner, &err) &&
+        read_data(delivery, notification_update_fields, notification_update_n_fields, &update,
+                  &err) &&
+        is_due(app, &owner, event)) {
+        begin_frame(&out, &text, event, "notification");
+        json_write_fields(&out, notification_update_fields, notification_update_n_fields, &update);
+        end_frame(&out, &text, app, &owner);
     }
     delivery_finish(delivery, err_is_set(&err) ? &err : NULL);
 }

@@ -10,6 +10,11 @@
 #include "common/events/dead_letter.h"
 #include "common/events/event.h"
 #include "common/events/event_types.h"
+#include "common/events/notification.h"
+#include "common/events/notification_update.h"
+#include "common/events/recurrence_due.h"
+#include "common/events/reminder.h"
+#include "common/events/reminder_settings.h"
 #include "common/events/task.h"
 #include "common/events/user.h"
 #include "common/json/json_out.h"
@@ -20,19 +25,36 @@ enum { EXAMPLE_MAX_BYTES = 65536 };
 /** Write the data again from the struct it was read into. */
 typedef void rewrite_fn(const char *data, struct arena *arena, struct buf *out);
 static rewrite_fn rewrite_task, rewrite_user, rewrite_id, rewrite_letter, rewrite_any;
+static rewrite_fn rewrite_due, rewrite_notification, rewrite_notification_update;
 
 static const struct {
     const char *type;
     rewrite_fn *rewrite;
 } types[] = {
-    {EVENT_TASK_CREATED, rewrite_task},        {EVENT_TASK_UPDATED, rewrite_task},
-    {EVENT_TASK_COMPLETED, rewrite_task},      {EVENT_TASK_REOPENED, rewrite_task},
-    {EVENT_TASK_DELETED, rewrite_task},        {EVENT_TASK_RESTORED, rewrite_task},
-    {EVENT_TASK_PURGED, rewrite_id},           {EVENT_USER_REGISTERED, rewrite_user},
-    {EVENT_USER_UPDATED, rewrite_user},        {EVENT_USER_DELETED, rewrite_user},
-    {EVENT_UPDATE_TASK, rewrite_task},         {EVENT_UPDATE_TASK_PURGED, rewrite_id},
-    {EVENT_UPDATE_USER_DELETED, rewrite_user}, {EVENT_UPDATE_PROBE, rewrite_any},
-    {EVENT_UPDATE_SIGNED_OUT, rewrite_id},     {EVENT_DEAD_LETTER, rewrite_letter},
+    {EVENT_TASK_CREATED, rewrite_task},
+    {EVENT_TASK_UPDATED, rewrite_task},
+    {EVENT_TASK_COMPLETED, rewrite_task},
+    {EVENT_TASK_REOPENED, rewrite_task},
+    {EVENT_TASK_DELETED, rewrite_task},
+    {EVENT_TASK_RESTORED, rewrite_task},
+    {EVENT_TASK_PURGED, rewrite_id},
+    {EVENT_USER_REGISTERED, rewrite_user},
+    {EVENT_USER_UPDATED, rewrite_user},
+    {EVENT_USER_DELETED, rewrite_user},
+    {EVENT_UPDATE_TASK, rewrite_task},
+    {EVENT_UPDATE_TASK_PURGED, rewrite_id},
+    {EVENT_UPDATE_USER_DELETED, rewrite_user},
+    {EVENT_UPDATE_PROBE, rewrite_any},
+    {EVENT_UPDATE_SIGNED_OUT, rewrite_id},
+    {EVENT_DEAD_LETTER, rewrite_letter},
+    {EVENT_TASK_SKIPPED, rewrite_task},
+    {EVENT_TASK_RECURRENCE_DUE, rewrite_due},
+    {EVENT_REMINDER_SCHEDULED, rewrite_notification},
+    {EVENT_REMINDER_DUE, rewrite_notification},
+    {EVENT_REMINDER_CANCELLED, rewrite_notification},
+    {EVENT_NOTIFICATION_SENT, rewrite_notification},
+    {EVENT_NOTIFICATION_FAILED, rewrite_notification},
+    {EVENT_UPDATE_NOTIFICATION, rewrite_notification_update},
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
@@ -42,37 +64,89 @@ static void assert_read(bool ok, const struct err *err)
         fail_msg("%s", err->text);
 }
 
+/** Read an object into `into` by its fields, no other members allowed, and write it again. */
+static void rewrite(const char *data, const struct json_field *fields, size_t n_fields, void *into,
+                    struct arena *arena, struct buf *out)
+{
+    const struct json_reading reading = {.fields = fields, .n_fields = n_fields};
+    struct json_out json;
+    struct err err = {0};
+
+    assert_read(json_read(data, strlen(data), &reading, arena, into, &err), &err);
+    json_out_init(&json, out);
+    json_open_object(&json, NULL);
+    json_write_fields(&json, fields, n_fields, into);
+    json_close_object(&json);
+}
+
+static void assert_same_when_rewritten(const char *data, const struct json_field *fields,
+                                       size_t n_fields, void *into, struct arena *arena)
+{
+    struct buf out;
+
+    buf_init(&out);
+    rewrite(data, fields, n_fields, into, arena, &out);
+    assert_string_equal(buf_text(&out), data);
+    buf_clear(&out);
+}
+
 static void rewrite_task(const char *data, struct arena *arena, struct buf *out)
 {
     struct task task;
+    struct reminder *reminders;
     struct err err = {0};
 
     assert_read(task_read(data, strlen(data), arena, &task, &err), &err);
+    assert_read(reminders_read(&task.reminders, arena, &reminders, &err), &err);
+    task.reminders = reminders_write(reminders, task.reminders.n_items, arena);
     task_write(&task, out);
 }
 
 static void rewrite_user(const char *data, struct arena *arena, struct buf *out)
 {
     struct user user;
+    struct reminder_settings settings = {0};
     struct err err = {0};
 
     assert_read(user_read(data, strlen(data), arena, &user, &err), &err);
+    if (user.reminder_settings != NULL)
+        assert_same_when_rewritten(user.reminder_settings, reminder_settings_fields,
+                                   reminder_settings_n_fields, &settings, arena);
+    for (size_t i = 0; i < user.channels.n_items; i++) {
+        struct channel_address address = {0};
+
+        assert_same_when_rewritten(user.channels.items[i], channel_address_fields,
+                                   channel_address_n_fields, &address, arena);
+    }
     user_write(&user, out);
 }
 
 static void rewrite_id(const char *data, struct arena *arena, struct buf *out)
 {
-    const struct json_reading reading = {.fields = task_purged_fields,
-                                         .n_fields = task_purged_n_fields};
     struct task_purged purged = {0};
-    struct json_out json;
-    struct err err = {0};
 
-    assert_read(json_read(data, strlen(data), &reading, arena, &purged, &err), &err);
-    json_out_init(&json, out);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, task_purged_fields, task_purged_n_fields, &purged);
-    json_close_object(&json);
+    rewrite(data, task_purged_fields, task_purged_n_fields, &purged, arena, out);
+}
+
+static void rewrite_due(const char *data, struct arena *arena, struct buf *out)
+{
+    struct recurrence_due due = {0};
+
+    rewrite(data, recurrence_due_fields, recurrence_due_n_fields, &due, arena, out);
+}
+
+static void rewrite_notification(const char *data, struct arena *arena, struct buf *out)
+{
+    struct notification notification = {0};
+
+    rewrite(data, notification_fields, notification_n_fields, &notification, arena, out);
+}
+
+static void rewrite_notification_update(const char *data, struct arena *arena, struct buf *out)
+{
+    struct notification_update update = {0};
+
+    rewrite(data, notification_update_fields, notification_update_n_fields, &update, arena, out);
 }
 
 static void rewrite_letter(const char *data, struct arena *arena, struct buf *out)
