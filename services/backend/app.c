@@ -6,6 +6,8 @@
 #include "backend_migrations.h"
 #include "common/base/clock.h"
 #include "common/jwt/jwt_keys.h"
+#include "common/recurrence/local_time.h"
+#include "common/recurrence/zone.h"
 #include "services/backend/auth/password_pool.h"
 #include "services/backend/auth/token_cache.h"
 #include "services/backend/domain/rate_limit.h"
@@ -55,6 +57,11 @@ static bool open_app(void *arg, struct err *err)
     app->token_keys = jwt_keys_new();
     app->ticket_keys = jwt_keys_new();
     app->tokens = token_cache_new(TOKEN_CACHE_ENTRIES);
+    app->zones = zone_cache_new(NULL);
+    app->morning = local_time_read_clock(config->morning);
+    if (app->morning < 0)
+        return err_set(err, ERR_INVALID, "MORNING: \"%s\" is no time of day like 09:00",
+                       config->morning);
     app->user_rate =
         new_rate((int64_t)config->rate_user_per_s * 60, config->rate_user_burst, RATE_USERS);
     app->address_rate = new_rate((int64_t)config->rate_address_per_s * 60,
@@ -80,6 +87,7 @@ static void close_app(void *arg)
     rate_limit_free(app->sign_in_rate);
     rate_limit_free(app->address_rate);
     rate_limit_free(app->user_rate);
+    zone_cache_free(app->zones);
     token_cache_free(app->tokens);
     jwt_keys_free(app->ticket_keys);
     jwt_keys_free(app->token_keys);

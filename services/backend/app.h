@@ -11,6 +11,7 @@ struct purge;
 struct rate_limit;
 struct task_sweep;
 struct token_cache;
+struct zone_cache;
 
 struct app {
     struct service service;       /* first member: loop, pool, dapr, log, metrics */
@@ -22,6 +23,8 @@ struct app {
     struct rate_limit *user_rate, *address_rate, *sign_in_rate;
     struct purge *purge; /* what expires is deleted */
     struct task_sweep *task_sweep;
+    struct zone_cache *zones; /* time zones by name */
+    int morning;              /* MORNING in minutes since midnight */
 };
 
 /** Fill what makes this service the backend: app.c. */

@@ -42,6 +42,8 @@ const struct config_key config_keys[] = {
     INT(trash_days, "TRASH_DAYS", "30", 1, 3650, "how long the trash keeps a task, days"),
     INT(tombstone_days, "TOMBSTONE_DAYS", "30", 1, 3650,
         "how long sync tells of a purged task; who was away for longer begins anew, days"),
+    CONFIG_TEXT(struct config, morning, "MORNING", "09:00", 5, 5,
+                "when the morning is that a reminder is snoozed to, on the user's clock"),
     INT(idempotency_hours, "IDEMPOTENCY_HOURS", "24", 1, 8760,
         "how long the reply to an Idempotency-Key is kept, h"),
 };

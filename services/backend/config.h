@@ -22,6 +22,7 @@ struct config {
     int purge_interval_s;
     int tasks_max;
     int trash_days, tombstone_days, idempotency_hours;
+    const char *morning; /* "09:00" */
 };
 
 extern const struct config_key config_keys[];

@@ -8,6 +8,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/base/uuid.h"
+#include "common/events/reminder.h"
 #include "common/json/json_field.h"
 
 /** What a personal API token may be allowed; a signed-in session has them all. */
@@ -24,6 +25,8 @@ struct principal {
     struct uuid user_id;
     struct uuid session_id; /* "" for a personal API token */
     unsigned scopes;
+    const char *time_zone;                          /* of the account; static */
+    char default_reminder[REMINDER_OFFSET_MAX + 1]; /* of a new task with a due date; "": none */
 };
 
 /** Return the word of one scope: "tasks:read"; "session" for SCOPE_SESSION. */

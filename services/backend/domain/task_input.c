@@ -3,27 +3,32 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/recurrence/rule.h"
 #include "services/backend/domain/task_text.h"
 
 /* 2000-01-01 and 2200-01-01, 00:00 UTC */
 #define DUE_AT_MIN INT64_C(946684800000)
 #define DUE_AT_END INT64_C(7258118400000)
 
-enum { FIELD_TITLE, FIELD_DESCRIPTION, FIELD_PRIORITY, FIELD_TAGS, FIELD_DUE_AT, FIELD_TIME_ZONE };
+const char *const task_scope_words[] = {"this", "this_and_later", NULL};
 
+/* in the order of enum task_field */
 #define INPUT_FIELDS(title_flag)                                                                   \
     {                                                                                              \
-        [FIELD_TITLE] = JSON_TEXT(struct task, title, "title", (title_flag) | JSON_ONE_LINE, 1,    \
-                                  TASK_TITLE_MAX),                                                 \
-        [FIELD_DESCRIPTION] = JSON_TEXT(struct task, description, "description", JSON_NULLABLE, 0, \
-                                        TASK_DESCRIPTION_MAX),                                     \
-        [FIELD_PRIORITY] =                                                                         \
+        JSON_TEXT(struct task, title, "title", (title_flag) | JSON_ONE_LINE, 1, TASK_TITLE_MAX),   \
+            JSON_TEXT(struct task, description, "description", JSON_NULLABLE, 0,                   \
+                      TASK_DESCRIPTION_MAX),                                                       \
             JSON_ENUM(struct task, priority, "priority", JSON_NULLABLE, task_priority_words),      \
-        [FIELD_TAGS] = JSON_TEXTS(struct task, tags, "tags", JSON_NULLABLE | JSON_ONE_LINE,        \
-                                  TASK_TAGS_MAX, 1, TASK_TAG_MAX),                                 \
-        [FIELD_DUE_AT] = JSON_TIME(struct task, due_at, "due_at", JSON_NULLABLE),                  \
-        [FIELD_TIME_ZONE] = JSON_TEXT(struct task, time_zone, "time_zone",                         \
-                                      JSON_NULLABLE | JSON_ONE_LINE, 1, TASK_ZONE_MAX),            \
+            JSON_TEXTS(struct task, tags, "tags", JSON_NULLABLE | JSON_ONE_LINE, TASK_TAGS_MAX, 1, \
+                       TASK_TAG_MAX),                                                              \
+            JSON_TIME(struct task, due_at, "due_at", JSON_NULLABLE),                               \
+            JSON_TEXT(struct task, time_zone, "time_zone", JSON_NULLABLE | JSON_ONE_LINE, 1,       \
+                      TASK_ZONE_MAX),                                                              \
+            JSON_TEXT(struct task, recurrence, "recurrence", JSON_NULLABLE | JSON_ONE_LINE, 1,     \
+                      TASK_RECURRENCE_MAX),                                                        \
+            JSON_ENUM(struct task, anchor, "anchor", JSON_NULLABLE, task_anchor_words),            \
+            JSON_ENUM(struct task, missed, "missed", JSON_NULLABLE, task_missed_words),            \
+            JSON_RAWS(struct task, reminders, "reminders", JSON_NULLABLE, TASK_REMINDERS_MAX),     \
     }
 
 static const struct json_field new_fields[] = INPUT_FIELDS(JSON_REQUIRED);
@@ -33,7 +38,9 @@ enum { N_FIELDS = sizeof(new_fields) / sizeof(new_fields[0]) };
 const struct json_reading task_new_reading = {.fields = new_fields, .n_fields = N_FIELDS};
 const struct json_reading task_patch_reading = {.fields = patch_fields, .n_fields = N_FIELDS};
 
-static bool has(const struct task_patch *patch, int field)
+_Static_assert(TASK_FIELD_REMINDERS + 1 == N_FIELDS, "each field has its name");
+
+bool task_patch_has(const struct task_patch *patch, enum task_field field)
 {
     return (patch->present >> field & 1) != 0;
 }
@@ -61,10 +68,10 @@ static bool check_title(struct task_patch *patch, struct arena *arena, struct er
     struct task *task = &patch->task;
 
     if (!task_text_is_one_line(task->title))
-        return add_field(err, patch, FIELD_TITLE, "has a line end; it is one line");
+        return add_field(err, patch, TASK_FIELD_TITLE, "has a line end; it is one line");
     task->title = task_text_trim(task->title, arena);
     if (task->title[0] == '\0')
-        return add_field(err, patch, FIELD_TITLE,
+        return add_field(err, patch, TASK_FIELD_TITLE,
                          "has nothing but white space; at least 1 character");
     return true;
 }
@@ -100,43 +107,137 @@ static bool check_tags(struct task_patch *patch, struct arena *arena, struct err
     return ok;
 }
 
+/* Bring the rule into its normal form. */
+static bool check_recurrence(struct task_patch *patch, struct arena *arena, struct err *err)
+{
+    struct task *task = &patch->task;
+    const char *name = arena_format(arena, "%srecurrence", patch->path == NULL ? "" : patch->path);
+    struct rule rule;
+    struct buf text;
+
+    if (!rule_read(task->recurrence, name, &rule, err))
+        return false;
+    buf_init(&text);
+    rule_write(&rule, &text);
+    task->recurrence = arena_copy_text(arena, buf_text(&text));
+    buf_clear(&text);
+    return true;
+}
+
+/* A patch of the rule is one of all that comes after. */
+static bool settle_scope(struct task_patch *patch, struct arena *arena, struct err *err)
+{
+    const bool is_of_rule = task_patch_has(patch, TASK_FIELD_RECURRENCE) ||
+                            task_patch_has(patch, TASK_FIELD_ANCHOR) ||
+                            task_patch_has(patch, TASK_FIELD_MISSED);
+
+    if (!is_of_rule)
+        return true;
+    if (patch->scope == TASK_SCOPE_THIS)
+        return err_add_field(
+            err, arena_format(arena, "%sscope", patch->scope_path == NULL ? "" : patch->scope_path),
+            "is this, but recurrence, anchor and missed are of this_and_later");
+    patch->scope = TASK_SCOPE_LATER;
+    return true;
+}
+
 bool task_patch_check(struct task_patch *patch, struct arena *arena, struct err *err)
 {
     struct task *task = &patch->task;
     bool ok = true;
 
-    if (has(patch, FIELD_TITLE))
+    if (task_patch_has(patch, TASK_FIELD_TITLE))
         ok &= check_title(patch, arena, err);
     if (task->description == NULL)
         task->description = "";
-    if (!has(patch, FIELD_PRIORITY) || task->priority < 0)
+    if (!task_patch_has(patch, TASK_FIELD_PRIORITY) || task->priority < 0)
         task->priority = TASK_PRIORITY_NORMAL;
     ok &= check_tags(patch, arena, err);
     if (task->due_at != 0 && (task->due_at < DUE_AT_MIN || task->due_at >= DUE_AT_END))
-        ok &= add_field(err, patch, FIELD_DUE_AT, "is outside the years %d to %d", TASK_YEAR_MIN,
-                        TASK_YEAR_MAX);
-    return ok;
+        ok &= add_field(err, patch, TASK_FIELD_DUE_AT, "is outside the years %d to %d",
+                        TASK_YEAR_MIN, TASK_YEAR_MAX);
+    if (task->recurrence != NULL)
+        ok &= check_recurrence(patch, arena, err);
+    ok &= settle_scope(patch, arena, err);
+    return task_reminders_read(&task->reminders, patch->path, arena, &patch->reminders, err) && ok;
 }
 
-bool task_patch_merge(const struct task_patch *patch, struct task *task, struct err *err)
+/* The rule, and what goes by it. */
+static bool merge_rule(const struct task_patch *patch, const struct task_merge *merge,
+                       struct task *task, struct err *err)
 {
     const struct task *from = &patch->task;
+    const bool has_anchor = task_patch_has(patch, TASK_FIELD_ANCHOR);
+    const bool has_missed = task_patch_has(patch, TASK_FIELD_MISSED);
 
-    if (has(patch, FIELD_TITLE))
+    if (task_patch_has(patch, TASK_FIELD_RECURRENCE))
+        task->recurrence = from->recurrence;
+    if (task->recurrence == NULL) {
+        task->anchor = TASK_ANCHOR_NONE;
+        task->missed = TASK_MISSED_NONE;
+        if (has_anchor && from->anchor >= 0)
+            return add_field(err, patch, TASK_FIELD_ANCHOR, "needs a recurrence");
+        if (has_missed && from->missed >= 0)
+            return add_field(err, patch, TASK_FIELD_MISSED, "needs a recurrence");
+        return true;
+    }
+    if (has_anchor)
+        task->anchor = from->anchor;
+    if (has_missed)
+        task->missed = from->missed;
+    if (task->anchor < 0)
+        task->anchor = TASK_ANCHOR_DUE;
+    if (task->missed < 0)
+        task->missed = TASK_MISSED_COLLAPSE;
+    if (task->due_at == 0)
+        return task_patch_has(patch, TASK_FIELD_RECURRENCE)
+                   ? add_field(err, patch, TASK_FIELD_RECURRENCE, "needs a due_at")
+                   : add_field(err, patch, TASK_FIELD_DUE_AT,
+                               "must not be null while there is a recurrence");
+    if (task->time_zone == NULL)
+        task->time_zone = merge->account_zone == NULL ? "UTC" : merge->account_zone;
+    return true;
+}
+
+/* The reminders that were sent, among those there are, which move with the due date. */
+static bool merge_reminders(const struct task_patch *patch, const struct task_merge *merge,
+                            const struct task *before, struct task *task, struct err *err)
+{
+    const struct reminder_list *list = &patch->reminders;
+
+    if (task_patch_has(patch, TASK_FIELD_REMINDERS) && task->due_at == 0)
+        for (size_t i = 0; i < list->n_reminders; i++)
+            if (list->reminders[i].offset != NULL)
+                return add_field(err, patch, TASK_FIELD_REMINDERS,
+                                 "has the offset %s, which needs a due_at",
+                                 list->reminders[i].offset);
+    task_reminders_follow(before, task, merge->arena);
+    if (task_patch_has(patch, TASK_FIELD_REMINDERS))
+        task_reminders_set(task, list, merge->now_ms, merge->arena);
+    return true;
+}
+
+bool task_patch_merge(const struct task_patch *patch, const struct task_merge *merge,
+                      struct task *task, struct err *err)
+{
+    const struct task *from = &patch->task;
+    const struct task before = *task;
+
+    if (task_patch_has(patch, TASK_FIELD_TITLE))
         task->title = from->title;
-    if (has(patch, FIELD_DESCRIPTION))
+    if (task_patch_has(patch, TASK_FIELD_DESCRIPTION))
         task->description = from->description;
-    if (has(patch, FIELD_PRIORITY))
+    if (task_patch_has(patch, TASK_FIELD_PRIORITY))
         task->priority = from->priority;
-    if (has(patch, FIELD_TAGS))
+    if (task_patch_has(patch, TASK_FIELD_TAGS))
         task->tags = from->tags;
-    if (has(patch, FIELD_DUE_AT))
+    if (task_patch_has(patch, TASK_FIELD_DUE_AT))
         task->due_at = from->due_at;
-    if (has(patch, FIELD_TIME_ZONE))
+    if (task_patch_has(patch, TASK_FIELD_TIME_ZONE))
         task->time_zone = from->time_zone;
     else if (task->due_at == 0)
         task->time_zone = NULL;
     if (task->time_zone != NULL && task->due_at == 0)
-        return add_field(err, patch, FIELD_TIME_ZONE, "needs a due_at");
-    return true;
+        return add_field(err, patch, TASK_FIELD_TIME_ZONE, "needs a due_at");
+    return merge_rule(patch, merge, task, err) && merge_reminders(patch, merge, &before, task, err);
 }

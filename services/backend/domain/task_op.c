@@ -6,23 +6,27 @@
 #include "common/events/event_types.h"
 
 enum verdict { REFUSED, SAME, CHANGES };
-enum state { OPEN, COMPLETED, TRASHED };
+enum state { OPEN, COMPLETED, SKIPPED, TRASHED, N_STATES };
 
-const char *const task_op_words[] = {"create", "update",  "complete", "reopen",
-                                     "delete", "restore", "purge",    NULL};
+const char *const task_op_words[] = {"create", "update", "complete", "reopen", "delete", "restore",
+                                     "skip",   "purge",  "stop",     "snooze", "remind", NULL};
 
 static const struct {
     const char *event;
-    enum verdict in[3]; /* by state */
+    enum verdict in[N_STATES]; /* by state */
 } ops[] = {
-    /*                                        OPEN     COMPLETED TRASHED */
-    [TASK_CREATE] = {EVENT_TASK_CREATED, {REFUSED, REFUSED, REFUSED}},
-    [TASK_UPDATE] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, REFUSED}},
-    [TASK_COMPLETE] = {EVENT_TASK_COMPLETED, {CHANGES, SAME, REFUSED}},
-    [TASK_REOPEN] = {EVENT_TASK_REOPENED, {SAME, CHANGES, REFUSED}},
-    [TASK_DELETE] = {EVENT_TASK_DELETED, {CHANGES, CHANGES, SAME}},
-    [TASK_RESTORE] = {EVENT_TASK_RESTORED, {SAME, SAME, CHANGES}},
-    [TASK_PURGE] = {EVENT_TASK_PURGED, {REFUSED, REFUSED, CHANGES}},
+    /*                                        OPEN     COMPLETED SKIPPED  TRASHED */
+    [TASK_CREATE] = {EVENT_TASK_CREATED, {REFUSED, REFUSED, REFUSED, REFUSED}},
+    [TASK_UPDATE] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, REFUSED}},
+    [TASK_COMPLETE] = {EVENT_TASK_COMPLETED, {CHANGES, SAME, CHANGES, REFUSED}},
+    [TASK_REOPEN] = {EVENT_TASK_REOPENED, {SAME, CHANGES, CHANGES, REFUSED}},
+    [TASK_DELETE] = {EVENT_TASK_DELETED, {CHANGES, CHANGES, CHANGES, SAME}},
+    [TASK_RESTORE] = {EVENT_TASK_RESTORED, {SAME, SAME, SAME, CHANGES}},
+    [TASK_SKIP] = {EVENT_TASK_SKIPPED, {CHANGES, REFUSED, SAME, REFUSED}},
+    [TASK_PURGE] = {EVENT_TASK_PURGED, {REFUSED, REFUSED, REFUSED, CHANGES}},
+    [TASK_STOP] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, CHANGES}},
+    [TASK_SNOOZE] = {EVENT_TASK_UPDATED, {CHANGES, REFUSED, REFUSED, REFUSED}},
+    [TASK_REMIND] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, CHANGES}},
 };
 
 const char *task_op_event(enum task_op op)
@@ -41,29 +45,72 @@ struct uuid task_id_new(int64_t now_us)
     return id;
 }
 
-bool task_op_create(const struct task_patch *patch, struct uuid id, struct uuid owner_id,
-                    int64_t now_ms, struct task *task, struct err *err)
+static const char *account_zone_of(const struct task_deed *deed)
 {
-    *task = (struct task){
-        .id = id,
-        .owner_id = owner_id,
-        .description = "",
-        .status = TASK_OPEN,
-        .priority = TASK_PRIORITY_NORMAL,
-        .version = 1,
-        .created_at = now_ms,
-        .updated_at = now_ms,
-        .anchor = TASK_ANCHOR_NONE,
-        .missed = TASK_MISSED_NONE,
-    };
-    return task_patch_merge(patch, task, err);
+    return deed->account_zone == NULL ? "UTC" : deed->account_zone;
+}
+
+const char *task_deed_zone(const struct task_deed *deed, const struct task *task)
+{
+    const struct task_patch *patch = deed->patch;
+    const char *zone = task == NULL ? NULL : task->time_zone;
+
+    if (deed->op == TASK_SNOOZE)
+        return !deed->snooze->to_morning ? NULL : zone != NULL ? zone : account_zone_of(deed);
+    if (patch == NULL)
+        return NULL;
+    if (task_patch_has(patch, TASK_FIELD_RECURRENCE)) {
+        if (patch->task.recurrence == NULL)
+            return NULL;
+    } else if (task == NULL || task->recurrence == NULL || patch->scope != TASK_SCOPE_LATER) {
+        return NULL;
+    }
+    if (task_patch_has(patch, TASK_FIELD_TIME_ZONE))
+        zone = patch->task.time_zone;
+    return zone != NULL ? zone : account_zone_of(deed);
+}
+
+static struct task_merge merge_of(const struct task_deed *deed)
+{
+    return (struct task_merge){
+        .account_zone = deed->account_zone, .now_ms = deed->now_ms, .arena = deed->arena};
+}
+
+bool task_op_create(const struct task_deed *deed, struct uuid id, struct uuid owner_id,
+                    struct task *task, struct series *series, struct err *err)
+{
+    const struct task_merge merge = merge_of(deed);
+
+    *series = series_none;
+    *task = task_none;
+    task->id = id;
+    task->owner_id = owner_id;
+    task->description = "";
+    task->status = TASK_OPEN;
+    task->priority = TASK_PRIORITY_NORMAL;
+    task->version = 1;
+    task->created_at = task->updated_at = deed->now_ms;
+    if (!task_patch_merge(deed->patch, &merge, task, err))
+        return false;
+    if (task->due_at != 0 && deed->default_reminder != NULL &&
+        !task_patch_has(deed->patch, TASK_FIELD_REMINDERS)) {
+        const char *offset = deed->default_reminder;
+        const struct json_texts offsets = {&offset, 1};
+
+        task_reminders_add(task, &offsets, deed->now_ms, deed->arena);
+    }
+    if (task->recurrence != NULL)
+        series_begin(series, task, deed->zone, deed->now_ms, deed->arena);
+    return true;
 }
 
 static enum state state_of(const struct task *task)
 {
     if (task->deleted_at != 0)
         return TRASHED;
-    return task->status == TASK_COMPLETED ? COMPLETED : OPEN;
+    return task->status == TASK_COMPLETED ? COMPLETED
+           : task->status == TASK_SKIPPED ? SKIPPED
+                                          : OPEN;
 }
 
 static bool is_same_text(const char *one, const char *other)
@@ -71,16 +118,24 @@ static bool is_same_text(const char *one, const char *other)
     return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
+static bool is_same_list(const struct json_texts *one, const struct json_texts *other)
+{
+    if (one->n_items != other->n_items)
+        return false;
+    for (size_t i = 0; i < one->n_items; i++)
+        if (strcmp(one->items[i], other->items[i]) != 0)
+            return false;
+    return true;
+}
+
 static bool is_same(const struct task *one, const struct task *other)
 {
-    if (one->tags.n_items != other->tags.n_items)
-        return false;
-    for (size_t i = 0; i < one->tags.n_items; i++)
-        if (strcmp(one->tags.items[i], other->tags.items[i]) != 0)
-            return false;
     return strcmp(one->title, other->title) == 0 &&
            strcmp(one->description, other->description) == 0 && one->priority == other->priority &&
-           one->due_at == other->due_at && is_same_text(one->time_zone, other->time_zone);
+           is_same_list(&one->tags, &other->tags) && one->due_at == other->due_at &&
+           is_same_text(one->time_zone, other->time_zone) &&
+           is_same_text(one->recurrence, other->recurrence) && one->anchor == other->anchor &&
+           one->missed == other->missed && is_same_list(&one->reminders, &other->reminders);
 }
 
 static bool refuse(enum task_op op, enum state state, struct err *err)
@@ -89,58 +144,124 @@ static bool refuse(enum task_op op, enum state state, struct err *err)
         return err_set_slug(err, ERR_CONFLICT, "task_in_trash",
                             "the task is in the trash: restore it before you %s it",
                             task_op_words[op]);
-    return err_set_slug(err, ERR_CONFLICT, "task_not_in_trash",
-                        "the task is not in the trash: delete it before you %s it",
-                        task_op_words[op]);
+    if (op == TASK_PURGE)
+        return err_set_slug(err, ERR_CONFLICT, "task_not_in_trash",
+                            "the task is not in the trash: delete it before you purge it");
+    return err_set_slug(err, ERR_CONFLICT, "task_not_open",
+                        "the task is %s: reopen it before you %s it",
+                        state == COMPLETED ? "completed" : "skipped", task_op_words[op]);
 }
 
-/* Change what `op` is about. */
-static void change(enum task_op op, int64_t now_ms, struct task *task)
+/* Merge the patch, and have the series follow where it is meant for it. */
+static bool update(const struct task_deed *deed, struct task *task, struct series *series,
+                   struct err *err)
 {
-    switch (op) {
+    const struct task before = *task;
+    const struct task_merge merge = merge_of(deed);
+    const struct series_edit edit = {
+        .before = &before,
+        .patch = deed->patch,
+        .zone = deed->zone,
+        .now_ms = deed->now_ms,
+        .arena = deed->arena,
+    };
+
+    if (!task_patch_merge(deed->patch, &merge, task, err))
+        return false;
+    if (deed->patch->scope != TASK_SCOPE_LATER)
+        return true;
+    if (series_is_there(series))
+        return series_follow(series, &edit, task, err);
+    if (task->recurrence != NULL)
+        series_begin(series, task, deed->zone, deed->now_ms, deed->arena);
+    return true;
+}
+
+static int64_t snoozed_until(const struct task_deed *deed)
+{
+    const struct task_snooze *snooze = deed->snooze;
+
+    if (snooze->to_morning)
+        return task_reminders_morning(deed->zone, deed->morning, deed->now_ms);
+    return snooze->for_ms != 0 ? deed->now_ms + snooze->for_ms : snooze->until;
+}
+
+static void end_task(struct task *task, enum task_status status, int64_t now_ms)
+{
+    task->status = status;
+    task->completed_at = now_ms;
+}
+
+/* Change what `deed` is about. */
+static bool change(const struct task_deed *deed, struct task *task, struct series *series,
+                   struct err *err)
+{
+    bool ignored;
+
+    switch (deed->op) {
     case TASK_COMPLETE:
-        task->status = TASK_COMPLETED;
-        task->completed_at = now_ms;
-        break;
+        end_task(task, TASK_COMPLETED, deed->now_ms);
+        return true;
+    case TASK_SKIP:
+        if (task->series_id.text[0] == '\0')
+            return err_set_slug(err, ERR_CONFLICT, "task_not_recurring",
+                                "the task is no occurrence of a series: nothing comes after it");
+        end_task(task, TASK_SKIPPED, deed->now_ms);
+        return true;
     case TASK_REOPEN:
-        task->status = TASK_OPEN;
-        task->completed_at = 0;
-        break;
+        end_task(task, TASK_OPEN, 0);
+        return true;
     case TASK_DELETE:
-        task->deleted_at = now_ms;
-        break;
+        task->deleted_at = deed->now_ms;
+        return true;
     case TASK_RESTORE:
         task->deleted_at = 0;
-        break;
-    case TASK_CREATE:
+        return true;
     case TASK_UPDATE:
+        return update(deed, task, series, err);
+    case TASK_STOP:
+        return series_stop(series, task, deed->now_ms, &ignored, err);
+    case TASK_SNOOZE:
+        return task_reminders_snooze(task, &deed->snooze->reminder_id, snoozed_until(deed),
+                                     deed->arena, err);
+    case TASK_REMIND:
+        task_reminders_mark(task, deed->reminded, deed->arena);
+        return true;
+    case TASK_CREATE:
     case TASK_PURGE:
         break;
     }
+    return true;
 }
 
-bool task_op_apply(enum task_op op, const struct task_patch *patch, int64_t now_ms,
-                   struct task *task, bool *has_changed, struct err *err)
+/* These may come to the same as what is there. */
+static bool may_be_same(enum task_op op)
 {
-    enum state state = state_of(task);
-    struct task next = *task;
+    return op == TASK_UPDATE || op == TASK_STOP || op == TASK_REMIND;
+}
 
-    assert((op == TASK_UPDATE) == (patch != NULL));
+bool task_op_apply(const struct task_deed *deed, struct task *task, struct series *series,
+                   bool *has_changed, struct err *err)
+{
+    const enum state state = state_of(task);
+    struct task next = *task;
+    struct series next_series = *series;
+
+    assert((deed->op == TASK_UPDATE) == (deed->patch != NULL));
     *has_changed = false;
-    if (ops[op].in[state] == REFUSED)
-        return refuse(op, state, err);
-    if (ops[op].in[state] == SAME)
+    if (ops[deed->op].in[state] == REFUSED)
+        return refuse(deed->op, state, err);
+    if (ops[deed->op].in[state] == SAME)
         return true;
-    if (op == TASK_UPDATE) {
-        if (!task_patch_merge(patch, &next, err))
-            return false;
-        if (is_same(task, &next))
-            return true;
-    }
-    change(op, now_ms, &next);
+    if (!change(deed, &next, &next_series, err))
+        return false;
+    if (may_be_same(deed->op) && is_same(task, &next) && next_series.revision == series->revision)
+        return true;
     next.version++;
-    next.updated_at = now_ms;
+    if (deed->op != TASK_REMIND) /* which is not the user's doing */
+        next.updated_at = deed->now_ms;
     *task = next;
+    *series = next_series;
     *has_changed = true;
     return true;
 }

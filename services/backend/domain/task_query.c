@@ -15,9 +15,9 @@ const char *const task_sort_words[] = {"created", "due", "priority", "title", NU
 const char *const task_order_words[] = {"asc", "desc", NULL};
 static const char *const bool_words[] = {"false", "true", NULL};
 
-const char *const task_query_names[] = {"status",  "priority", "tag", "due_after", "due_before",
-                                        "overdue", "trash",    "q",   "sort",      "order",
-                                        "limit",   "cursor",   NULL};
+const char *const task_query_names[] = {
+    "status", "priority", "tag",  "series_id", "due_after", "due_before", "overdue",
+    "trash",  "q",        "sort", "order",     "limit",     "cursor",     NULL};
 
 /* Newest and most urgent first, else the natural order. */
 static const enum task_order usual_order[TASK_N_SORTS] = {
@@ -124,6 +124,8 @@ static void write_fingerprint(const struct task_query *query, char fingerprint[F
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
     crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof numbers);
     crypto_generichash_update(&state, (const unsigned char *)tag, strlen(tag) + 1);
+    crypto_generichash_update(&state, (const unsigned char *)query->series_id.text,
+                              strlen(query->series_id.text) + 1);
     crypto_generichash_update(&state, (const unsigned char *)text, strlen(text) + 1);
     crypto_generichash_final(&state, hash, sizeof hash);
     sodium_bin2base64(fingerprint, FINGERPRINT_SIZE, hash, sizeof hash,
@@ -188,6 +190,8 @@ bool task_query_take(struct task_query *query, const char *name, const char *val
         return take_time(name, value, &query->due_after, err);
     if (strcmp(name, "due_before") == 0)
         return take_time(name, value, &query->due_before, err);
+    if (strcmp(name, "series_id") == 0)
+        return uuid_read(value, &query->series_id) || err_add_field(err, name, "must be a UUID");
     if (strcmp(name, "limit") == 0)
         return take_limit(value, &query->limit, err);
     if (strcmp(name, "q") == 0)

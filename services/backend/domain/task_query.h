@@ -30,6 +30,7 @@ struct task_query {
     int64_t due_after, due_before; /* at or after; before */
     int is_overdue;                /* 0: those that are not, 1: those that are */
     const char *tag_key;           /* in lower case */
+    struct uuid series_id;         /* "": not asked for */
     const char *text;              /* words to search for */
     int sort, order;               /* order -1: the usual one of the sort */
     int64_t limit;

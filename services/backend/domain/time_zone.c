@@ -135,7 +135,7 @@ static const char *const names[] = {
 /* clang-format on */
 enum { N_NAMES = sizeof(names) / sizeof(names[0]) };
 
-bool time_zone_is_known(const char *name)
+const char *time_zone_find(const char *name)
 {
     size_t low = 0, high = N_NAMES;
 
@@ -144,11 +144,16 @@ bool time_zone_is_known(const char *name)
         int order = strcmp(name, names[middle]);
 
         if (order == 0)
-            return true;
+            return names[middle];
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return false;
+    return NULL;
+}
+
+bool time_zone_is_known(const char *name)
+{
+    return time_zone_find(name) != NULL;
 }

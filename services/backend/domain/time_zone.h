@@ -8,4 +8,7 @@
  *  2025b), letter by letter: "Europe/Berlin", "UTC". */
 bool time_zone_is_known(const char *name);
 
+/** Return that name in static storage, NULL when it is not known. */
+const char *time_zone_find(const char *name);
+
 #endif

@@ -52,7 +52,11 @@ static void on_token_found(void *arg, const struct err *err)
 {
     struct session_end *s = arg;
 
-    s->request.who = (struct principal){s->state.account.id, s->state.session_id, SCOPE_ALL};
+    s->request.who = (struct principal){
+        .user_id = s->state.account.id,
+        .session_id = s->state.session_id,
+        .scopes = SCOPE_ALL,
+    };
     flow_resume(&s->request.flow, err);
 }
 

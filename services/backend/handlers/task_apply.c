@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/json/json_out.h"
+#include "common/recurrence/zone.h"
 #include "services/backend/app.h"
 #include "services/backend/domain/etag.h"
 #include "services/backend/store/idempotency_store.h"
@@ -73,6 +74,7 @@ static void store_task(struct task_apply *apply, store_done_fn *done)
     const struct task_write write = {
         .op = apply->job.op,
         .task = &apply->task,
+        .series = apply->has_series_changed ? &apply->series : NULL,
         .data = data,
         .traceparent = apply->job.traceparent,
         .now_ms = apply->now_ms,
@@ -144,25 +146,63 @@ static void on_added(void *arg, const struct err *err)
 static void load_task(struct task_apply *apply)
 {
     const struct store_call call = call_of(apply, on_loaded);
+    const struct task_job *job = &apply->job;
+    const struct task_wanted wanted = {
+        .owner_id = job->owner_id,
+        .id = job->id,
+        .key = &job->key,
+        .needs_zone = job->op == TASK_SNOOZE && job->time_zone == NULL,
+    };
 
     apply->n_tries++;
-    task_store_load(&call, &apply->job.owner_id, &apply->job.id, &apply->job.key, &apply->loaded);
+    task_store_load(&call, &wanted, &apply->loaded);
+}
+
+/* Fill in what the deed needs when it is done to `task` (NULL: a new one). */
+static bool make_deed(const struct task_apply *apply, const struct task *task,
+                      struct task_deed *deed, struct err *err)
+{
+    const struct task_job *job = &apply->job;
+    const char *zone_name;
+
+    *deed = (struct task_deed){
+        .op = job->op,
+        .patch = job->patch,
+        .snooze = job->snooze,
+        .reminded = job->reminded,
+        .account_zone = job->time_zone != NULL ? job->time_zone : apply->loaded.account_zone,
+        .default_reminder = job->default_reminder,
+        .morning = apply->app->morning,
+        .now_ms = apply->now_ms,
+        .arena = apply->arena,
+    };
+    zone_name = task_deed_zone(deed, task);
+    if (zone_name == NULL)
+        return true;
+    deed->zone = zone_cache_get(apply->app->zones, zone_name, apply->now_ms, err);
+    return deed->zone != NULL;
 }
 
 /* Do the job in memory: apply->task becomes what is to be stored. */
 static bool change_task(struct task_apply *apply, bool *has_changed, struct err *err)
 {
     const struct task_job *job = &apply->job;
+    struct task_deed deed;
 
     if (!apply->loaded.is_there)
         return err_set(err, ERR_NOT_FOUND, "you have no task with this id");
     apply->task = apply->loaded.task;
+    apply->series = apply->loaded.series;
     if (job->if_match != NULL &&
         etag_compare(job->if_match, apply->task.version, true) != ETAG_MATCHES)
         return err_set_slug(err, ERR_STALE, "stale_version",
                             "the task has version %" PRId64 ", which is not the one in If-Match",
                             apply->task.version);
-    return task_op_apply(job->op, job->patch, apply->now_ms, &apply->task, has_changed, err);
+    if (!make_deed(apply, &apply->task, &deed, err) ||
+        !task_op_apply(&deed, &apply->task, &apply->series, has_changed, err))
+        return false;
+    apply->has_series_changed = apply->series.revision != apply->loaded.series.revision;
+    return true;
 }
 
 /* Nothing to do is a success too; with a key its reply is kept like any other. */
@@ -237,6 +277,7 @@ bool task_apply_start(struct task_apply *apply, struct err *err)
 {
     const struct task_job *job = &apply->job;
     const int64_t now_us = clock_now_us();
+    struct task_deed deed;
 
     apply->now_ms = now_us / 1000;
     apply->n_tries = 0;
@@ -244,9 +285,12 @@ bool task_apply_start(struct task_apply *apply, struct err *err)
         load_task(apply);
         return true;
     }
-    if (!task_op_create(job->patch, task_id_new(now_us), job->owner_id, apply->now_ms, &apply->task,
+    apply->loaded = (struct task_loaded){0};
+    if (!make_deed(apply, NULL, &deed, err) ||
+        !task_op_create(&deed, task_id_new(now_us), job->owner_id, &apply->task, &apply->series,
                         err))
         return false;
+    apply->has_series_changed = series_is_there(&apply->series);
     add_task(apply);
     return true;
 }

@@ -15,10 +15,15 @@ struct app;
 struct task_job {
     enum task_op op;
     struct uuid owner_id;
-    struct uuid id;                 /* not of TASK_CREATE */
-    const struct task_patch *patch; /* of TASK_CREATE and TASK_UPDATE, checked; else NULL */
-    const char *if_match;           /* entity tags, well-formed; NULL: any version will do */
-    struct idempotency key;         /* its `key` may be NULL */
+    struct uuid id;                       /* not of TASK_CREATE */
+    const struct task_patch *patch;       /* of TASK_CREATE and TASK_UPDATE, checked; else NULL */
+    const struct task_snooze *snooze;     /* of TASK_SNOOZE, checked */
+    const struct task_reminded *reminded; /* of TASK_REMIND */
+    const char *time_zone;        /* the account's: of TASK_CREATE, TASK_UPDATE and TASK_SNOOZE; of
+                                     a snooze NULL has it loaded with the task */
+    const char *default_reminder; /* of TASK_CREATE; NULL: none */
+    const char *if_match;         /* entity tags, well-formed; NULL: any version will do */
+    struct idempotency key;       /* its `key` may be NULL */
     const char *traceparent;
 };
 
@@ -43,6 +48,8 @@ struct task_apply {
     /* inside */
     struct task_loaded loaded;
     struct task task;
+    struct series series;
+    bool has_series_changed;
     struct task_outcome outcome;
     struct idempotency_reply kept;
     int64_t now_ms;

@@ -19,20 +19,22 @@ enum { OPERATIONS_MAX = 100, BATCH_LIMIT_MS = 20000 };
 
 /* The words of enum task_op that a batch may use. */
 static const char *const op_words[] = {"create", "update",  "complete", "reopen",
-                                       "delete", "restore", NULL};
-_Static_assert(TASK_CREATE == 0 && TASK_RESTORE == 5, "op_words is in the order of enum task_op");
+                                       "delete", "restore", "skip",     NULL};
+_Static_assert(TASK_CREATE == 0 && TASK_SKIP == 6, "op_words is in the order of enum task_op");
 
 struct operation {
     int op;
     struct uuid id;   /* "": absent */
     int64_t version;  /* 0: absent */
     const char *task; /* JSON; NULL: absent */
+    int scope;        /* -1: absent */
 };
 static const struct json_field operation_fields[] = {
     JSON_ENUM(struct operation, op, "op", JSON_REQUIRED, op_words),
     JSON_UUID(struct operation, id, "id", JSON_OPTIONAL),
     JSON_INT(struct operation, version, "version", JSON_OPTIONAL, 1, INT64_C(1) << 53),
     JSON_RAW(struct operation, task, "task", JSON_OPTIONAL),
+    JSON_ENUM(struct operation, scope, "scope", JSON_OPTIONAL, task_scope_words),
 };
 enum { N_OPERATION_FIELDS = sizeof(operation_fields) / sizeof(operation_fields[0]) };
 
@@ -134,6 +136,7 @@ static bool check_members(const struct operation *operation, const char *path, s
         {"id", operation->id.text[0] != '\0', !is_create, !is_create},
         {"task", operation->task != NULL, needs_task, needs_task},
         {"version", operation->version != 0, false, !is_create},
+        {"scope", operation->scope >= 0, false, operation->op == TASK_UPDATE},
     };
     bool ok = true;
 
@@ -148,15 +151,18 @@ static bool check_members(const struct operation *operation, const char *path, s
     return ok;
 }
 
-static bool read_patch(struct task_batch *batch, const char *text, const char *path,
-                       struct err *err)
+static bool read_patch(struct task_batch *batch, const struct operation *operation,
+                       const char *scope_path, struct err *err)
 {
     struct task_job *job = &batch->apply.job;
+    const char *path = arena_format(&batch->arena, "%stask.", scope_path);
+    const char *text = operation->task;
     struct json_reading reading = job->op == TASK_CREATE ? task_new_reading : task_patch_reading;
 
     reading.path = path;
     reading.present = &batch->patch.present;
-    batch->patch = (struct task_patch){.path = path};
+    batch->patch = (struct task_patch){
+        .path = path, .scope = (enum task_scope)(operation->scope + 1), .scope_path = scope_path};
     if (!json_read(text, strlen(text), &reading, &batch->arena, &batch->patch.task, err))
         return false;
     job->patch = &batch->patch;
@@ -170,7 +176,8 @@ static bool read_operation(struct task_batch *batch, const char *text, struct er
     const char *path = arena_format(arena, "operations[%zu].", batch->n_done);
     const struct json_reading reading = {
         .fields = operation_fields, .n_fields = N_OPERATION_FIELDS, .path = path};
-    struct operation operation = {.op = -1};
+    const struct principal *who = &batch->request.who;
+    struct operation operation = {.op = -1, .scope = -1};
     struct task_job *job = &batch->apply.job;
 
     if (!json_read(text, strlen(text), &reading, arena, &operation, err) ||
@@ -178,16 +185,17 @@ static bool read_operation(struct task_batch *batch, const char *text, struct er
         return false;
     *job = (struct task_job){
         .op = (enum task_op)operation.op,
-        .owner_id = batch->request.who.user_id,
+        .owner_id = who->user_id,
         .id = operation.id,
+        .time_zone = who->time_zone,
+        .default_reminder = who->default_reminder[0] == '\0' ? NULL : who->default_reminder,
         .key = batch->key,
         .traceparent = batch->request.flow.traceparent,
     };
     job->key.item = (int)batch->n_done + 1;
     if (operation.version != 0)
         job->if_match = arena_format(arena, "\"%" PRId64 "\"", operation.version);
-    return operation.task == NULL ||
-           read_patch(batch, operation.task, arena_format(arena, "%stask.", path), err);
+    return operation.task == NULL || read_patch(batch, &operation, path, err);
 }
 
 static void write_failure(struct task_batch *batch, const struct err *err)

@@ -63,6 +63,20 @@ bool task_body_read_flag(struct request *request, const char *name, bool *flag, 
     return true;
 }
 
+bool task_body_read_scope(struct request *request, struct task_patch *patch, struct err *err)
+{
+    const char *text = http_query(request->req, "scope", err);
+
+    if (text == NULL)
+        return !err_is_set(err);
+    for (int i = 0; task_scope_words[i] != NULL; i++)
+        if (strcmp(task_scope_words[i], text) == 0) {
+            patch->scope = (enum task_scope)(i + 1);
+            return true;
+        }
+    return err_add_field(err, "scope", "must be one of: this, this_and_later");
+}
+
 void task_body_add_etag(struct request *request, int64_t version)
 {
     char tag[ETAG_SIZE];

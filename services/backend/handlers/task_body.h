@@ -23,6 +23,10 @@ MUST_CHECK bool task_body_read_number(struct request *request, const char *name,
 MUST_CHECK bool task_body_read_flag(struct request *request, const char *name, bool *flag,
                                     struct err *err);
 
+/** Read the query parameter `scope` into the patch; it stays as it is when absent. */
+MUST_CHECK bool task_body_read_scope(struct request *request, struct task_patch *patch,
+                                     struct err *err);
+
 /** Add the header ETag. */
 void task_body_add_etag(struct request *request, int64_t version);
 

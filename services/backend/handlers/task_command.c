@@ -49,6 +49,11 @@ void task_reopen_start(void *context, struct http_request *req)
     start(context, req, TASK_REOPEN);
 }
 
+void task_skip_start(void *context, struct http_request *req)
+{
+    start(context, req, TASK_SKIP);
+}
+
 void task_delete_start(void *context, struct http_request *req)
 {
     start(context, req, TASK_DELETE);
@@ -59,22 +64,31 @@ void task_restore_start(void *context, struct http_request *req)
     start(context, req, TASK_RESTORE);
 }
 
-/* Which task; and whether a DELETE is from the trash. */
+/* Which task; whether a DELETE is from the trash; what of a series a PATCH is meant for. */
 static enum flow_next read_target(struct flow *flow)
 {
-    static const char *const purge_alone[] = {"purge", NULL};
+    static const char *const none[] = {NULL}, *const purge_alone[] = {"purge", NULL},
+                             *const scope_alone[] = {"scope", NULL};
     struct task_command *command = (struct task_command *)flow;
     struct request *request = &command->request;
     struct task_job *job = &command->apply.job;
     bool is_purge = false;
 
     job->owner_id = request->who.user_id;
+    job->time_zone = request->who.time_zone;
+    if (request->who.default_reminder[0] != '\0')
+        job->default_reminder = request->who.default_reminder;
     if (job->op != TASK_CREATE && !task_body_read_id(request, &job->id, &flow->err))
         return flow_fail(flow);
-    if (job->op != TASK_DELETE)
-        return task_body_check_no_query(request, &flow->err) ? FLOW_NEXT : flow_fail(flow);
-    if (!http_check_query(request->req, purge_alone, &flow->err) ||
-        !task_body_read_flag(request, "purge", &is_purge, &flow->err))
+    if (!http_check_query(request->req,
+                          job->op == TASK_DELETE   ? purge_alone
+                          : job->op == TASK_UPDATE ? scope_alone
+                                                   : none,
+                          &flow->err))
+        return flow_fail(flow);
+    if (job->op == TASK_UPDATE && !task_body_read_scope(request, &command->patch, &flow->err))
+        return flow_fail(flow);
+    if (job->op == TASK_DELETE && !task_body_read_flag(request, "purge", &is_purge, &flow->err))
         return flow_fail(flow);
     if (is_purge)
         job->op = TASK_PURGE;

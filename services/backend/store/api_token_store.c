@@ -1,5 +1,7 @@
 #include "services/backend/store/api_token_store.h"
 
+#include "services/backend/store/principal_row.h"
+
 /* A call on its way. */
 struct token_call {
     struct store_call call;
@@ -67,8 +69,10 @@ static void on_added(void *arg, const struct pg_rows *rows, const struct err *er
 
 const struct pg_statement API_TOKEN_FIND = {
     "api_token_find",
-    "SELECT account_id, scopes, coalesce(last_used_at < now() - interval '1 minute', true) "
-    "FROM api_token WHERE digest = $1 AND expires_at > now()",
+    "SELECT t.account_id, t.scopes, "
+    "coalesce(t.last_used_at < now() - interval '1 minute', true), " PRINCIPAL_COLUMNS " "
+    "FROM api_token t JOIN account a ON a.id = t.account_id "
+    "WHERE t.digest = $1 AND t.expires_at > now()",
 };
 const struct pg_statement API_TOKEN_TOUCH = {
     "api_token_touch",
@@ -117,6 +121,7 @@ static void on_found(void *arg, const struct pg_rows *rows, const struct err *er
         scopes.items = pg_texts(rows, 0, 1, c->call.arena, &scopes.n_items);
         if (!scope_read(&scopes, &c->who->scopes, &ignored))
             c->who->scopes = 0;
+        principal_row_read(rows, 0, 3, c->who);
         if (pg_bool(rows, 0, 2))
             note_use(c);
     }

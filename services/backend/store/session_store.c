@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "services/backend/store/principal_row.h"
+
 /* A call on its way. */
 struct session_call {
     struct store_call call;
     bool *answer;
+    struct principal *who;
     struct session_list *list;
     struct refresh_state *state;
 };
@@ -70,20 +73,31 @@ void session_store_add(const struct store_call *call, const struct account *acco
 
 const struct pg_statement SESSION_CHECK = {
     "session_check",
-    "SELECT 1 FROM session s JOIN account a ON a.id = s.account_id "
+    "SELECT " PRINCIPAL_COLUMNS " FROM session s JOIN account a ON a.id = s.account_id "
     "WHERE s.id = $1 AND s.account_id = $2 AND " IS_ALIVE,
 };
+static pg_done_fn on_checked;
 
-void session_store_check(const struct store_call *call, const struct principal *who, bool *is_alive)
+void session_store_check(const struct store_call *call, struct principal *who, bool *is_alive)
 {
     struct session_call *c = session_call_new(call);
     struct pg_params params;
 
     c->answer = is_alive;
+    c->who = who;
     pg_params_init(&params, call->arena);
     pg_add_text(&params, who->session_id.text);
     pg_add_text(&params, who->user_id.text);
-    pg_lookup(call->pool, &SESSION_CHECK, &params, on_answered, c);
+    pg_lookup(call->pool, &SESSION_CHECK, &params, on_checked, c);
+}
+
+static void on_checked(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct session_call *c = arg;
+
+    if (err == NULL && pg_n_rows(rows) > 0)
+        principal_row_read(rows, 0, 0, c->who);
+    on_answered(arg, rows, err);
 }
 
 const struct pg_statement SESSION_LIST = {

@@ -26,9 +26,9 @@ struct new_session {
 void session_store_add(const struct store_call *call, const struct account *account,
                        const struct new_session *session, int sessions_max);
 
-/** Set `*is_alive` to whether the principal's session may still be used. */
-void session_store_check(const struct store_call *call, const struct principal *who,
-                         bool *is_alive);
+/** Set `*is_alive` to whether the principal's session may still be used; then fill in what of `*who`
+ *  is his account's. */
+void session_store_check(const struct store_call *call, struct principal *who, bool *is_alive);
 
 struct session_list {
     struct session *sessions;

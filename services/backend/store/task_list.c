@@ -3,7 +3,7 @@
 #include "services/backend/store/task_row.h"
 
 /* 1 owner  2 trash  3 status  4 priority  5 due after  6 due before  7 overdue  8 now  9 tag
- * 10 id and 12 sort key of the last task of the page before  11 limit  13 text */
+ * 10 id and 12 sort key of the last task of the page before  11 limit  13 series  14 text */
 #define LIST_FROM(search)                                                                          \
     "SELECT " TASK_COLUMNS " FROM task t WHERE t.owner_id = $1::uuid " search                      \
     "AND (t.deleted_at IS NOT NULL) = $2::boolean "                                                \
@@ -13,7 +13,8 @@
     "AND ($6::timestamptz IS NULL OR t.due_at < $6) "                                              \
     "AND ($7::boolean IS NULL OR"                                                                  \
     "  coalesce(t.status = 0 AND t.due_at < $8::timestamptz, false) = $7) "                        \
-    "AND ($9::text IS NULL OR t.tag_keys @> ARRAY[$9]) "
+    "AND ($9::text IS NULL OR t.tag_keys @> ARRAY[$9]) "                                           \
+    "AND ($13::uuid IS NULL OR t.series_id = $13) "
 
 /* UUIDs of version 7 are in the order of creation: the primary key has it. */
 #define BY_ID(compare, nothing, order)                                                             \
@@ -53,8 +54,8 @@ const struct pg_statement TASK_LISTS[TASK_N_LISTS] = LISTS("list", "");
 /* What has no word in it finds nothing. */
 const struct pg_statement TASK_SEARCHES[TASK_N_LISTS] =
     LISTS("search", "AND t.search @@ (('''owner=' || $1 || '''')::tsquery"
-                    "  && websearch_to_tsquery('simple', $13))"
-                    "AND numnode(websearch_to_tsquery('simple', $13)) > 0 ");
+                    "  && websearch_to_tsquery('simple', $14))"
+                    "AND numnode(websearch_to_tsquery('simple', $14)) > 0 ");
 
 /* A read on its way. */
 struct task_listing {
@@ -123,6 +124,7 @@ void task_list_read(const struct store_call *call, const struct uuid *owner_id,
     pg_add_text(&params, query->after.id.text[0] == '\0' ? NULL : query->after.id.text);
     pg_add_int(&params, query->limit + 1);
     add_position(&params, query, is_down);
+    pg_add_text(&params, query->series_id.text[0] == '\0' ? NULL : query->series_id.text);
     if (query->text != NULL)
         pg_add_text(&params, query->text);
     pg_query(call->pool, query->text == NULL ? &TASK_LISTS[which] : &TASK_SEARCHES[which], &params,
@@ -161,7 +163,8 @@ const struct pg_statement TASK_CHANGES = {
     "   WHERE t.owner_id = $1::uuid AND t.seq > $2::bigint ORDER BY t.seq LIMIT $3::integer)"
     "  UNION ALL"
     "  (SELECT s.seq, true, s.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
-    "     NULL FROM task_tombstone s"
+    "     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+    "   FROM task_tombstone s"
     "   WHERE s.owner_id = $1 AND s.seq > $2 AND $2 > 0 ORDER BY s.seq LIMIT $3)"
     "  ORDER BY 1 LIMIT $3) AS c ON true "
     "WHERE a.id = $1 ORDER BY c.seq",

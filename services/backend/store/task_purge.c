@@ -14,7 +14,7 @@ static void run(const struct store_call *call, const struct pg_statement *statem
 
 /* Owners whose row another transaction holds are left for the next round, and take no place in this
  * one: so it waits for no one while it holds many rows. Who holds the owner's row is alone with his
- * tasks; one restored before that is compared again by the DELETE. */
+ * tasks; one restored before that is compared again by the DELETE. Of the series see TASK_PURGE_ONE. */
 const struct pg_statement TASK_PURGE_TRASH = {
     "task_purge_trash",
     "WITH due AS MATERIALIZED ("
@@ -24,7 +24,22 @@ const struct pg_statement TASK_PURGE_TRASH = {
     "gone AS ("
     "  DELETE FROM task USING due"
     "  WHERE task.owner_id = due.owner_id AND task.id = due.id AND task.deleted_at < $1"
-    "  RETURNING task.owner_id, task.id, due.seq), "
+    "  RETURNING task.owner_id, task.id, task.series_id, task.occurrence, due.seq), "
+    "rest AS ("
+    "  SELECT g.owner_id, g.series_id, max(g.occurrence) AS occurrence, EXISTS ("
+    "    SELECT FROM task t WHERE t.owner_id = g.owner_id AND t.series_id = g.series_id"
+    "    AND t.id NOT IN (SELECT id FROM gone)) AS is_there"
+    "  FROM gone g WHERE g.series_id IS NOT NULL GROUP BY g.owner_id, g.series_id), "
+    "series_ended AS ("
+    "  UPDATE series SET version = version + 1, revision = revision + 1,"
+    "    stopped_at = $3::timestamptz"
+    "  FROM rest WHERE rest.is_there AND series.owner_id = rest.owner_id"
+    "    AND series.id = rest.series_id AND series.last_occurrence = rest.occurrence"
+    "    AND series.stopped_at IS NULL), "
+    "series_gone AS ("
+    "  DELETE FROM series USING rest WHERE NOT rest.is_there AND series.owner_id = rest.owner_id"
+    "    AND series.id = rest.series_id"
+    "    AND (series.last_occurrence = rest.occurrence OR series.stopped_at IS NOT NULL)), "
     "numbered AS ("
     "  SELECT owner_id, id, row_number() OVER (ORDER BY owner_id, id) AS number,"
     "    seq + row_number() OVER (PARTITION BY owner_id ORDER BY id) AS seq FROM gone), "

@@ -59,24 +59,33 @@ static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
 
 const struct pg_statement TASK_LOAD = {
     "task_load",
-    "SELECT " TASK_COLUMNS ", " IDEMPOTENCY_COLUMNS " FROM (SELECT) AS one "
+    "SELECT " TASK_COLUMNS ", " SERIES_COLUMNS ", " IDEMPOTENCY_COLUMNS ", "
+    "CASE WHEN $5::boolean THEN (SELECT a.time_zone FROM account a WHERE a.id = $1::uuid) END "
+    "FROM (SELECT) AS one "
     "LEFT JOIN task t ON t.owner_id = $1::uuid AND t.id = $2::uuid "
+    "LEFT JOIN series s ON s.owner_id = t.owner_id AND s.id = t.series_id "
     "LEFT JOIN idempotency i ON i.owner_id = $1::uuid AND i.key = $3 AND i.item = $4",
+};
+enum {
+    COLUMN_SERIES = TASK_N_COLUMNS,
+    COLUMN_REPLY = COLUMN_SERIES + SERIES_N_COLUMNS,
+    COLUMN_ZONE = COLUMN_REPLY + IDEMPOTENCY_N_COLUMNS,
 };
 static pg_done_fn on_loaded;
 
-void task_store_load(const struct store_call *call, const struct uuid *owner_id,
-                     const struct uuid *id, const struct idempotency *key,
+void task_store_load(const struct store_call *call, const struct task_wanted *wanted,
                      struct task_loaded *loaded)
 {
     struct pg_params params;
 
     pg_params_init(&params, call->arena);
-    pg_add_text(&params, owner_id->text);
-    pg_add_text(&params, id->text);
-    pg_add_text(&params, key->key);
-    pg_add_int(&params, key->item);
-    pg_lookup(call->pool, &TASK_LOAD, &params, on_loaded, reading_new(call, owner_id, loaded));
+    pg_add_text(&params, wanted->owner_id.text);
+    pg_add_text(&params, wanted->id.text);
+    pg_add_text(&params, wanted->key->key);
+    pg_add_int(&params, wanted->key->item);
+    pg_add_bool(&params, wanted->needs_zone);
+    pg_lookup(call->pool, &TASK_LOAD, &params, on_loaded,
+              reading_new(call, &wanted->owner_id, loaded));
 }
 
 static void on_loaded(void *arg, const struct pg_rows *rows, const struct err *err)
@@ -87,7 +96,9 @@ static void on_loaded(void *arg, const struct pg_rows *rows, const struct err *e
 
     if (err == NULL) {
         *loaded = (struct task_loaded){.is_there = !pg_is_null(rows, 0, 0)};
-        idempotency_row_read(rows, 0, TASK_N_COLUMNS, arena, &loaded->reply);
+        idempotency_row_read(rows, 0, COLUMN_REPLY, arena, &loaded->reply);
+        series_row_read(rows, 0, COLUMN_SERIES, arena, &loaded->series);
+        loaded->account_zone = pg_copy_text(rows, 0, COLUMN_ZONE, arena);
         if (loaded->is_there)
             task_row_read(rows, 0, 0, &reading->owner_id, arena, &loaded->task);
     }

@@ -1,7 +1,7 @@
 /* services/backend/store/task_store.h — tasks in PostgreSQL: one task read, and every change of one.
  *
- * A change is one statement: it locks the owner's row, changes the task if it still has the version
- * that was read, draws the owner's next seq, and adds two outbox rows and the kept reply. When the
+ * A change is one statement: it locks the owner's row, changes the task (and its series) if it still
+ * has the version that was read, draws the owner's next seq, and adds two outbox rows and the kept reply. When the
  * task has moved on, nothing at all happens. */
 #ifndef SERVICES_BACKEND_STORE_TASK_STORE_H
 #define SERVICES_BACKEND_STORE_TASK_STORE_H
@@ -9,11 +9,13 @@
 #include "common/events/task.h"
 #include "common/pg/pg.h"
 #include "services/backend/domain/idempotency.h"
+#include "services/backend/domain/series.h"
 #include "services/backend/domain/task_op.h"
 #include "services/backend/store/store_call.h"
 
 extern const struct pg_statement TASK_GET, TASK_LOAD, TASK_EXISTS;
-extern const struct pg_statement TASK_ADD, TASK_SAVE, TASK_PURGE_ONE;
+extern const struct pg_statement TASK_ADD, TASK_ADD_SERIES, TASK_SAVE, TASK_SAVE_SERIES,
+    TASK_PURGE_ONE;
 
 /** Read an owner's task into `*task`. ERR_NOT_FOUND when he has none such. */
 void task_store_get(const struct store_call *call, const struct uuid *owner_id,
@@ -23,12 +25,19 @@ struct task_loaded {
     struct idempotency_reply reply;
     bool is_there;
     struct task task;
+    struct series series;     /* that it is of, if any */
+    const char *account_zone; /* NULL: not asked for */
 };
 
-/** Read an owner's task, if it is there, and the reply that was kept for `key` (whose `key` may be
- *  NULL). */
-void task_store_load(const struct store_call *call, const struct uuid *owner_id,
-                     const struct uuid *id, const struct idempotency *key,
+/** What is to be read. Borrowed until the call returns. */
+struct task_wanted {
+    struct uuid owner_id, id;
+    const struct idempotency *key; /* its `key` may be NULL */
+    bool needs_zone;               /* the account's as well */
+};
+
+/** Read an owner's task, if it is there, with its series, and the reply that was kept for the key. */
+void task_store_load(const struct store_call *call, const struct task_wanted *wanted,
                      struct task_loaded *loaded);
 
 /** Set `*is_there` to whether an owner has the task or its tombstone. */
@@ -38,8 +47,9 @@ void task_store_exists(const struct store_call *call, const struct uuid *owner_i
 /** A change that is ready to be stored. All is borrowed until the call returns. */
 struct task_write {
     enum task_op op;
-    const struct task *task; /* as it will be; its version is one more than the stored one */
-    const char *data;        /* of the events, and the reply's body unless `status` is 204 */
+    const struct task *task;     /* as it will be; its version is one more than the stored one */
+    const struct series *series; /* as it will be, its revision likewise; NULL: it stays as it is */
+    const char *data;            /* of the events, and the reply's body unless `status` is 204 */
     const char *traceparent;
     int64_t now_ms;
     const struct idempotency *key; /* its `key` may be NULL */

@@ -3,15 +3,16 @@
 
 #include "common/base/clock.h"
 #include "common/events/event_types.h"
-#include "services/backend/domain/task_text.h"
 #include "services/backend/store/idempotency_store.h"
+#include "services/backend/store/task_row.h"
 #include "services/backend/store/task_store.h"
 
-/* Parameters 1 to 15 are the same in all three statements (add_common):
+/* Parameters 1 to 15 are the same in all statements (add_common):
  *   1 owner  2 task  3 now  4 version  5 event type  6 data  7, 8 event ids  9 traceparent
  *   10 type of the update  11 key  12 item  13 hash  14 status  15 body of the reply
- * and 16 to 23 in the two that write the task (add_task). Each statement has a CTE `changed` with
- * the seq, empty when nothing changed; these two hang on it. */
+ * 16 to 37 are the columns of the task in those that write it (task_row_add), and 38 to 55 those of
+ * its series where that changes too (series_row_add). Each statement has a CTE `changed` with the
+ * seq, empty when nothing changed; these hang on it. */
 #define EVENTS_AND_REPLY                                                                            \
     "events AS ("                                                                                   \
     "  INSERT INTO outbox (id, topic, type, subject, owner_id, seq, occurred_at, traceparent,"      \
@@ -25,23 +26,42 @@
     "  SELECT $1, $11::text, $12::smallint, $13::bytea, $14::smallint, $2, $4::bigint, $15, $3"     \
     "  FROM changed WHERE $11 IS NOT NULL) "
 
-const struct pg_statement TASK_ADD = {
-    "task_add",
-    "WITH known AS ("
-    "  SELECT " IDEMPOTENCY_COLUMNS " FROM idempotency i"
-    "  WHERE i.owner_id = $1::uuid AND i.key = $11::text AND i.item = $12::smallint), "
-    "drawn AS ("
-    "  UPDATE account SET seq = seq + 1, task_count = task_count + 1"
-    "  WHERE id = $1 AND task_count < $24::integer AND NOT EXISTS (SELECT FROM known)"
-    "  RETURNING seq), "
-    "changed AS ("
-    "  INSERT INTO task (owner_id, id, version, seq, created_at, updated_at, title, description,"
-    "    status, priority, tags, tag_keys, due_at, time_zone)"
-    "  SELECT $1, $2::uuid, $4::bigint, drawn.seq, $3::timestamptz, $3, $16, $17, $18, $19, $20,"
-    "    $21, $22, $23 FROM drawn RETURNING seq), " EVENTS_AND_REPLY
-    "SELECT (SELECT seq FROM changed), EXISTS (SELECT FROM account WHERE id = $1), known.* "
-    "FROM (SELECT) AS one LEFT JOIN known ON true",
-};
+#define TASK_VALUES                                                                                \
+    "$16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, "   \
+    "$34, $35, $36, $37"
+
+#define SERIES_SAVED                                                                               \
+    "series_saved AS ("                                                                            \
+    "  INSERT INTO series (owner_id, id, version, revision, last_occurrence, newest_id,"           \
+    "    recurrence, anchor, missed, time_zone, start, start_from, title, description, priority,"  \
+    "    tags, offsets, created_at, stopped_at)"                                                   \
+    "  SELECT $1, $38::uuid, $39, $40::bigint, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50,"  \
+    "    $51, $52, $53, $54, $55 FROM changed"                                                     \
+    "  ON CONFLICT (owner_id, id) DO UPDATE SET version = excluded.version,"                       \
+    "    revision = excluded.revision, last_occurrence = excluded.last_occurrence,"                \
+    "    newest_id = excluded.newest_id, recurrence = excluded.recurrence,"                        \
+    "    anchor = excluded.anchor, missed = excluded.missed, time_zone = excluded.time_zone,"      \
+    "    start = excluded.start, start_from = excluded.start_from, title = excluded.title,"        \
+    "    description = excluded.description, priority = excluded.priority, tags = excluded.tags,"  \
+    "    offsets = excluded.offsets, stopped_at = excluded.stopped_at), "
+
+#define ADD(tasks_max, also)                                                                       \
+    "WITH known AS ("                                                                              \
+    "  SELECT " IDEMPOTENCY_COLUMNS " FROM idempotency i"                                          \
+    "  WHERE i.owner_id = $1::uuid AND i.key = $11::text AND i.item = $12::smallint), "            \
+    "drawn AS ("                                                                                   \
+    "  UPDATE account SET seq = seq + 1, task_count = task_count + 1"                              \
+    "  WHERE id = $1 AND task_count < " tasks_max "::integer AND NOT EXISTS (SELECT FROM known)"   \
+    "  RETURNING seq), "                                                                           \
+    "changed AS ("                                                                                 \
+    "  INSERT INTO task (owner_id, id, version, seq, created_at, " TASK_WRITTEN_COLUMNS ")"        \
+    "  SELECT $1, $2::uuid, $4::bigint, drawn.seq, $3::timestamptz, " TASK_VALUES                  \
+    "  FROM drawn RETURNING seq), " also EVENTS_AND_REPLY                                          \
+    "SELECT (SELECT seq FROM changed), EXISTS (SELECT FROM account WHERE id = $1), known.* "       \
+    "FROM (SELECT) AS one LEFT JOIN known ON true"
+
+const struct pg_statement TASK_ADD = {"task_add", ADD("$38", "")};
+const struct pg_statement TASK_ADD_SERIES = {"task_add_series", ADD("$56", SERIES_SAVED)};
 
 /* The owner's row is locked before anything changes, and read then: seq is the newest. The task is
  * compared then as well, so a write that comes late draws no seq. */
@@ -49,26 +69,53 @@ const struct pg_statement TASK_ADD = {
     "WITH owner AS ("                                                                              \
     "  SELECT seq + 1 AS seq FROM account WHERE id = $1::uuid FOR NO KEY UPDATE), "
 
+#define TASK_CHANGED(from)                                                                         \
+    "changed AS ("                                                                                 \
+    "  UPDATE task SET version = $4::bigint, seq = " from ".seq,"                                  \
+    "    (" TASK_WRITTEN_COLUMNS ") = ROW(" TASK_VALUES ")"                                        \
+    "  FROM " from "  WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4 - 1"   \
+    "  RETURNING task.seq), "                                                                      \
+    "drawn AS (UPDATE account SET seq = changed.seq FROM changed WHERE account.id = $1), "
+
 const struct pg_statement TASK_SAVE = {
     "task_save",
-    OWNER_LOCKED
-    "changed AS ("
-    "  UPDATE task SET version = $4::bigint, seq = owner.seq, updated_at = $3::timestamptz,"
-    "    title = $16, description = $17, status = $18, priority = $19, tags = $20, tag_keys = $21,"
-    "    due_at = $22, time_zone = $23, completed_at = $24, deleted_at = $25"
-    "  FROM owner WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4 - 1"
-    "  RETURNING task.seq), "
-    "drawn AS (UPDATE account SET seq = changed.seq FROM changed WHERE account.id = $1), " EVENTS_AND_REPLY
-    "SELECT seq FROM changed",
+    OWNER_LOCKED TASK_CHANGED("owner") EVENTS_AND_REPLY "SELECT seq FROM changed",
 };
 
+/* The series is held too, and must be the one that was read; the first revision begins it. */
+const struct pg_statement TASK_SAVE_SERIES = {
+    "task_save_series",
+    OWNER_LOCKED "held AS ("
+                 "  SELECT s.revision FROM series s JOIN owner ON true"
+                 "  WHERE s.owner_id = $1 AND s.id = $38 FOR NO KEY UPDATE OF s), "
+                 "ready AS MATERIALIZED ("
+                 "  SELECT owner.seq FROM owner LEFT JOIN held ON true"
+                 "  WHERE coalesce(held.revision, 0) = $40 - 1), " TASK_CHANGED("ready")
+                     SERIES_SAVED EVENTS_AND_REPLY "SELECT seq FROM changed",
+};
+
+/* With its newest occurrence a series ends, with its last task it goes. Another transaction may have
+ * made an occurrence that this one's snapshot does not show: the row of the series, read again once
+ * it is locked, tells of it. */
 const struct pg_statement TASK_PURGE_ONE = {
     "task_purge_one",
     OWNER_LOCKED
     "changed AS ("
     "  DELETE FROM task USING owner"
     "  WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4::bigint - 1"
-    "  RETURNING owner.seq), "
+    "  RETURNING owner.seq, task.series_id, task.occurrence), "
+    "rest AS ("
+    "  SELECT changed.*, EXISTS (SELECT FROM task t WHERE t.owner_id = $1"
+    "    AND t.series_id = changed.series_id AND t.id <> $2) AS is_there"
+    "  FROM changed WHERE changed.series_id IS NOT NULL), "
+    "series_ended AS ("
+    "  UPDATE series SET version = version + 1, revision = revision + 1, stopped_at = $3"
+    "  FROM rest WHERE rest.is_there AND series.owner_id = $1 AND series.id = rest.series_id"
+    "    AND series.last_occurrence = rest.occurrence AND series.stopped_at IS NULL), "
+    "series_gone AS ("
+    "  DELETE FROM series USING rest WHERE NOT rest.is_there AND series.owner_id = $1"
+    "    AND series.id = rest.series_id"
+    "    AND (series.last_occurrence = rest.occurrence OR series.stopped_at IS NOT NULL)), "
     "drawn AS ("
     "  UPDATE account SET seq = changed.seq, task_count = task_count - 1"
     "  FROM changed WHERE account.id = $1), "
@@ -112,45 +159,36 @@ static void add_common(struct pg_params *params, const struct task_write *write)
     pg_add_text(params, write->op == TASK_PURGE ? NULL : write->data);
 }
 
-static void add_task(struct pg_params *params, const struct task *task)
-{
-    struct json_texts keys = task_text_fold_all(&task->tags, params->arena);
-
-    pg_add_text(params, task->title);
-    pg_add_text(params, task->description);
-    pg_add_int(params, task->status);
-    pg_add_int(params, task->priority);
-    pg_add_texts(params, task->tags.items, task->tags.n_items);
-    pg_add_texts(params, keys.items, keys.n_items);
-    pg_add_time(params, task->due_at);
-    pg_add_text(params, task->time_zone);
-}
-
 static pg_done_fn on_written;
+
+static const struct pg_statement *choose(const struct task_write *write)
+{
+    const bool has_series = write->series != NULL;
+
+    if (write->op == TASK_PURGE)
+        return &TASK_PURGE_ONE;
+    if (write->op == TASK_CREATE)
+        return has_series ? &TASK_ADD_SERIES : &TASK_ADD;
+    return has_series ? &TASK_SAVE_SERIES : &TASK_SAVE;
+}
 
 void task_store_write(const struct store_call *call, const struct task_write *write,
                       struct task_outcome *outcome)
 {
     struct task_writing *writing = ARENA_NEW(call->arena, struct task_writing);
-    const struct pg_statement *statement = &TASK_SAVE;
     struct pg_params params;
 
     *writing = (struct task_writing){.call = *call, .outcome = outcome, .op = write->op};
     *outcome = (struct task_outcome){0};
     pg_params_init(&params, call->arena);
     add_common(&params, write);
-    if (write->op == TASK_PURGE) {
-        statement = &TASK_PURGE_ONE;
-    } else if (write->op == TASK_CREATE) {
-        statement = &TASK_ADD;
-        add_task(&params, write->task);
+    if (write->op != TASK_PURGE)
+        task_row_add(&params, write->task);
+    if (write->op != TASK_PURGE && write->series != NULL)
+        series_row_add(&params, write->series);
+    if (write->op == TASK_CREATE)
         pg_add_int(&params, write->tasks_max);
-    } else {
-        add_task(&params, write->task);
-        pg_add_time(&params, write->task->completed_at);
-        pg_add_time(&params, write->task->deleted_at);
-    }
-    pg_query(call->pool, statement, &params, on_written, writing);
+    pg_query(call->pool, choose(write), &params, on_written, writing);
 }
 
 /* The second of two requests with the same key breaks on its kept reply, and all of it with that. */
