@@ -5,9 +5,11 @@
 
 #include "backend_migrations.h"
 #include "common/base/clock.h"
+#include "common/base/mem.h"
 #include "common/jwt/jwt_keys.h"
 #include "common/recurrence/local_time.h"
 #include "common/recurrence/zone.h"
+#include "common/seal/sealed.h"
 #include "services/backend/auth/password_pool.h"
 #include "services/backend/auth/token_cache.h"
 #include "services/backend/domain/rate_limit.h"
@@ -36,9 +38,36 @@ static bool take_ticket_keys(void *arg, const struct secret *secret, struct err 
     return jwt_keys_set(app->ticket_keys, secret, err);
 }
 
+static bool take_link_keys(void *arg, const struct secret *secret, struct err *err)
+{
+    struct app *app = arg;
+
+    return jwt_keys_set(app->link_keys, secret, err);
+}
+
+static bool take_channel_keys(void *arg, const struct secret *secret, struct err *err)
+{
+    struct app *app = arg;
+
+    return seal_keys_set(app->channel_keys, secret, err);
+}
+
+static bool take_push_key(void *arg, const struct secret *secret, struct err *err)
+{
+    struct app *app = arg;
+    const char *key = secret_value(secret, "key");
+
+    if (key == NULL || key[0] == '\0')
+        return err_set(err, ERR_INVALID, "the secret has no pair \"key\"");
+    mem_free(app->push_key);
+    app->push_key = mem_copy_text(key);
+    return true;
+}
+
 static const struct service_secret secrets[] = {
-    {"token-keys", take_token_keys},
-    {"ticket-keys", take_ticket_keys},
+    {"token-keys", take_token_keys},    {"ticket-keys", take_ticket_keys},
+    {"link-keys", take_link_keys},      {"channel-keys", take_channel_keys},
+    {"push-public-key", take_push_key},
 };
 
 static struct rate_limit *new_rate(int64_t per_min, int burst, size_t n_keys)
@@ -56,6 +85,9 @@ static bool open_app(void *arg, struct err *err)
 
     app->token_keys = jwt_keys_new();
     app->ticket_keys = jwt_keys_new();
+    app->link_keys = jwt_keys_new();
+    app->channel_keys = seal_keys_new();
+    app->resolver = address_resolver_new(app->service.loop);
     app->tokens = token_cache_new(TOKEN_CACHE_ENTRIES);
     app->zones = zone_cache_new(NULL);
     app->morning = local_time_read_clock(config->morning);
@@ -74,7 +106,8 @@ static bool open_app(void *arg, struct err *err)
                                        config->password_workers, config->password_queue_max);
     if (app->passwords == NULL)
         return err_set(err, ERR_INTERNAL, "no thread could be started for passwords");
-    return true;
+    return address_policy_read(config->user_address_ports, config->user_address_loopback,
+                               &app->addresses, err);
 }
 
 static void close_app(void *arg)
@@ -89,6 +122,10 @@ static void close_app(void *arg)
     rate_limit_free(app->user_rate);
     zone_cache_free(app->zones);
     token_cache_free(app->tokens);
+    address_resolver_free(app->resolver);
+    mem_free(app->push_key);
+    seal_keys_free(app->channel_keys);
+    jwt_keys_free(app->link_keys);
     jwt_keys_free(app->ticket_keys);
     jwt_keys_free(app->token_keys);
 }

@@ -1,5 +1,7 @@
 #include "services/backend/config.h"
 
+#include "common/net/public_address.h"
+
 #define INT(member, name, initial, min, max, help)                                                 \
     CONFIG_INT(struct config, member, name, initial, min, max, help)
 
@@ -46,5 +48,8 @@ const struct config_key config_keys[] = {
                 "when the morning is that a reminder is snoozed to, on the user's clock"),
     INT(idempotency_hours, "IDEMPOTENCY_HOURS", "24", 1, 8760,
         "how long the reply to an Idempotency-Key is kept, h"),
+    INT(notification_days, "NOTIFICATION_DAYS", "90", 1, 3650,
+        "how long what the app showed is kept, days"),
+    ADDRESS_CONFIG_KEYS(struct config, user_address_ports, user_address_loopback),
 };
 const size_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);

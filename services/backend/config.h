@@ -23,6 +23,9 @@ struct config {
     int tasks_max;
     int trash_days, tombstone_days, idempotency_hours;
     const char *morning; /* "09:00" */
+    int notification_days;
+    const char *user_address_ports;
+    bool user_address_loopback;
 };
 
 extern const struct config_key config_keys[];

@@ -1,6 +1,7 @@
 #include "services/backend/routes.h"
 
 #include "services/backend/handlers/account_handlers.h"
+#include "services/backend/handlers/reach_handlers.h"
 #include "services/backend/handlers/task_handlers.h"
 
 const struct route routes[] = {
@@ -21,6 +22,14 @@ const struct route routes[] = {
     {HTTP_POST, "/api/v1/tokens", api_token_create_start},
     {HTTP_DELETE, "/api/v1/tokens/{id}", api_token_revoke_start},
     {HTTP_POST, "/api/v1/ws/ticket", ws_ticket_start},
+
+    /* how a user is told */
+    {HTTP_GET, "/api/v1/reminder-settings", reminder_settings_get_start},
+    {HTTP_PATCH, "/api/v1/reminder-settings", reminder_settings_update_start},
+    {HTTP_GET, "/api/v1/channels", channel_list_start},
+    {HTTP_POST, "/api/v1/channels", channel_add_start},
+    {HTTP_DELETE, "/api/v1/channels/{id}", channel_drop_start},
+    {HTTP_GET, "/api/v1/push-key", push_key_start},
 
     /* tasks */
     {HTTP_GET, "/api/v1/tasks", task_list_start},

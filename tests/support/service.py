@@ -20,6 +20,8 @@ from .waiting import LIMIT_S, free_port, wait_for
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # a number of starts: another process may take a free port before the service binds it
 STARTS_MAX = 5
+# RFC 8292 §2.4
+PUSH_PUBLIC_KEY = "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs"
 
 
 def build_dir() -> pathlib.Path:
@@ -81,6 +83,9 @@ class Service:
             self.sidecar.secrets[f"{self.name}-database"] = {"url": self.database.url(login)}
         self.sidecar.secrets["token-keys"] = key_ring()
         self.sidecar.secrets["ticket-keys"] = key_ring()
+        self.sidecar.secrets["link-keys"] = key_ring()
+        self.sidecar.secrets["channel-keys"] = key_ring()
+        self.sidecar.secrets["push-public-key"] = {"key": PUSH_PUBLIC_KEY}
         self.sidecar.secrets["audit-keys"] = {"seed": random_key()}
 
     @property

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "services/backend/app.h"
+#include "services/backend/auth/token_cache.h"
 
 enum { TRIES_MAX = 16 };
 
@@ -60,7 +61,9 @@ static void on_saved(void *arg, const struct err *err)
         err_set_slug(&busy, ERR_UNAVAILABLE, "busy", "the account keeps changing; try again");
         err = &busy;
     }
-    if (err == NULL)
+    if (err == NULL) { /* what the cache knows of the user may have changed */
+        token_cache_drop_user(change->app->tokens, &change->owner_id, NULL);
         service_wake_relay(&change->app->service);
+    }
     change->done(change->arg, err);
 }

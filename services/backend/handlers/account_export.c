@@ -7,9 +7,10 @@
 #include "common/base/mem.h"
 #include "common/json/json_out.h"
 #include "services/backend/app.h"
+#include "services/backend/domain/account_channels.h"
 #include "services/backend/handlers/account_handlers.h"
 #include "services/backend/request.h"
-#include "services/backend/store/account_store.h"
+#include "services/backend/store/account_whole.h"
 #include "services/backend/store/api_token_store.h"
 #include "services/backend/store/session_store.h"
 #include "services/backend/store/task_list.h"
@@ -82,7 +83,7 @@ static enum flow_next load_account(struct flow *flow)
 
     if (e->since > 0)
         return FLOW_NEXT;
-    account_store_get(&call, &e->request.who.user_id, &e->account);
+    account_whole_get(&call, &e->request.who.user_id, &e->account);
     return FLOW_WAIT;
 }
 
@@ -146,6 +147,11 @@ static void reply(struct account_export *e)
         json_close_object(&json);
         account_write_sessions(&json, e->sessions.sessions, e->sessions.n_sessions);
         account_write_api_tokens(&json, e->tokens.tokens, e->tokens.n_tokens);
+        json_open_object(&json, "reminder_settings");
+        json_write_fields(&json, reminder_settings_fields, reminder_settings_n_fields,
+                          &e->account.settings);
+        json_close_object(&json);
+        account_write_channels(&json, &e->account);
     }
     write_tasks(&json, changes);
     json_text(&json, "next_cursor",

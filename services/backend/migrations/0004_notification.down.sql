@@ -1,2 +1,2 @@
 DROP TABLE notification, channel;
-ALTER TABLE account DROP COLUMN unread_count, DROP COLUMN reminder_settings;
+ALTER TABLE account DROP COLUMN all_read_seq, DROP COLUMN unread_count, DROP COLUMN reminder_settings;

@@ -2,7 +2,8 @@
 
 ALTER TABLE account
   ADD COLUMN reminder_settings jsonb,                    -- NULL: as they are initially
-  ADD COLUMN unread_count integer NOT NULL DEFAULT 0;    -- of his notifications
+  ADD COLUMN unread_count integer NOT NULL DEFAULT 0,    -- of his notifications
+  ADD COLUMN all_read_seq bigint NOT NULL DEFAULT 0;     -- of when he last read them all
 
 -- Push subscriptions and webhooks. Where a message goes is sealed: tables, events and trail hold none
 -- of it in clear but the host, which tells the user one from another.
