@@ -216,8 +216,16 @@ class CopyTests:
 
     def test_no_more_is_kept_than_is_needed(self, database: Database, service: Service) -> None:
         expected = {
-            "app_user": {"id", "version", "deleted_at", *self.copy.user_columns},
-            "task": {"owner_id", "id", "version", "status", "purged_at", *self.copy.task_columns},
+            "app_user": {"id", "version", "deleted_at", *self.copy.user_columns, *self.copy.own_user_columns},
+            "task": {
+                "owner_id",
+                "id",
+                "version",
+                "status",
+                "purged_at",
+                *self.copy.task_columns,
+                *self.copy.own_task_columns,
+            },
         }
         for table, columns in expected.items():
             rows = database.execute(
@@ -292,6 +300,13 @@ class CopyTests:
                 done = migrate(name, database, *argv)
                 assert done.returncode == 0, done.stdout + done.stderr
             tables = database.execute(self.copy.schema, "SELECT tablename FROM pg_tables WHERE schemaname = %s", self.copy.schema)
-            assert {t[0] for t in tables} == {"app_user", "task", "inbox", "outbox", "schema_migration"}
+            assert {t[0] for t in tables} == {
+                "app_user",
+                "task",
+                "inbox",
+                "outbox",
+                "schema_migration",
+                *self.copy.own_tables,
+            }
         finally:
             database.drop()

@@ -195,6 +195,10 @@ class Copy:
     schema: str
     user_columns: tuple[str, ...]
     task_columns: tuple[str, ...]
+    # what the service has of its own beside the copy
+    own_user_columns: tuple[str, ...] = ()
+    own_task_columns: tuple[str, ...] = ()
+    own_tables: tuple[str, ...] = ()
 
     def expected_users(self, stream: Stream) -> dict[str, tuple]:
         """By id: version, deleted_at, the columns."""
