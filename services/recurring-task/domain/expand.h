@@ -17,7 +17,7 @@ struct expansion;
 struct expanded {
     int64_t at;
     struct local_time local; /* what the rule says; where it is moved, not what the clock shows */
-    int number;              /* from 1: the start */
+    int number; /* from 1: the start; 0 where a jump has lost count (never with COUNT) */
     enum zone_fit fit;
     bool is_clamped; /* the month has no such day */
 };
@@ -27,7 +27,8 @@ struct expansion *expansion_new(const struct rule *rule, const struct local_time
                                 const struct zone *zone);
 /** Give the next instant; false when the rule has ended, or gives none before the year 2300. */
 bool expansion_next(struct expansion *expansion, struct expanded *next);
-/** Give the next instant after `at`, without walking through all before it where that can be. */
+/** Give the first instant after `at`, wherever the expansion stands, and go on from there. Only with
+ *  COUNT is everything before it walked through: at most RULE_COUNT_MAX instants. */
 bool expansion_after(struct expansion *expansion, int64_t at, struct expanded *next);
 void expansion_free(struct expansion *expansion); /* NULL is fine */
 
