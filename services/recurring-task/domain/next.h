@@ -44,8 +44,8 @@ struct next {
  *    skip takes the latest that is not after now (open: in the newest's place; ended: ended_at counts as
  *      now), or, when it has ended and there is none such, the first; else it waits for the first.
  *  Anchor `completion`: when it has ended, the rule begun anew on the day of ended_at at the start's
- *    time of day gives the first instant after both that and ended_at; COUNT goes by the occurrences'
- *    numbers since `from`. Until then it waits, whatever `missed` says. */
+ *    time of day (an hourly one at the minute of ended_at) gives the first instant after both that and
+ *    ended_at; COUNT goes by the occurrences' numbers since `from`. Until then it waits, whatever `missed` says. */
 struct next next_decide(const struct series_rule *series, const struct series_newest *newest,
                         int64_t now_ms);
 

@@ -1,0 +1,133 @@
+#include "services/recurring-task/domain/next.h"
+
+#include "common/events/task.h"
+
+enum { MS_AN_HOUR = 3600000, WINDOW_PERIODS = 2, WINDOW_GROWTH = 8 };
+
+/* how long a period of each FREQ is, at most */
+static const int period_hours[] = {
+    [RULE_HOURLY] = 1,        [RULE_DAILY] = 25,        [RULE_WEEKLY] = 7 * 24 + 1,
+    [RULE_MONTHLY] = 31 * 25, [RULE_YEARLY] = 366 * 25,
+};
+
+static struct next make_at(int64_t due_at)
+{
+    return (struct next){.kind = NEXT_MAKE, .due_at = due_at};
+}
+
+static struct next wait_until(int64_t at)
+{
+    return (struct next){.kind = NEXT_WAIT, .wait_until = at};
+}
+
+/** Return the first instant of the rule after `at`; 0 when there is none. */
+static int64_t find_first(const struct series_rule *series, int64_t at)
+{
+    struct expansion *expansion = expansion_new(&series->rule, &series->start, series->zone);
+    struct expanded found;
+    bool ok = expansion_after(expansion, at, &found);
+
+    expansion_free(expansion);
+    return ok ? found.at : 0;
+}
+
+/** Return the latest instant of the rule after `after` and not after `last`; 0 when there is none.
+ *  Going back from `last` in growing windows, so that a long time away costs no long walk. */
+static int64_t find_latest(const struct series_rule *series, int64_t after, int64_t last)
+{
+    struct expansion *expansion = expansion_new(&series->rule, &series->start, series->zone);
+    int64_t window = (int64_t)period_hours[series->rule.freq] * MS_AN_HOUR * series->rule.interval *
+                     WINDOW_PERIODS;
+    int64_t found = 0, from = last;
+    struct expanded next;
+
+    while (found == 0 && from > after) {
+        bool ok;
+
+        /* with COUNT each try walks from the start: one is enough */
+        from = series->rule.count > 0 || last - after < window ? after : last - window;
+        for (ok = expansion_after(expansion, from, &next); ok && next.at <= last;
+             ok = expansion_next(expansion, &next))
+            found = next.at;
+        window *= WINDOW_GROWTH;
+    }
+    expansion_free(expansion);
+    return found;
+}
+
+static struct next decide_catch_up(const struct series_rule *series,
+                                   const struct series_newest *newest, int64_t now_ms)
+{
+    int64_t first = find_first(series, newest->scheduled_at);
+
+    if (first == 0)
+        return (struct next){.kind = NEXT_ENDED};
+    return newest->ended_at != 0 || first <= now_ms ? make_at(first) : wait_until(first);
+}
+
+static struct next decide_collapse(const struct series_rule *series,
+                                   const struct series_newest *newest)
+{
+    int64_t first;
+
+    if (newest->ended_at == 0)
+        return wait_until(0);
+    first = find_first(series, newest->ended_at > newest->scheduled_at ? newest->ended_at
+                                                                       : newest->scheduled_at);
+    return first == 0 ? (struct next){.kind = NEXT_ENDED} : make_at(first);
+}
+
+static struct next decide_skip(const struct series_rule *series, const struct series_newest *newest,
+                               int64_t now_ms)
+{
+    bool is_open = newest->ended_at == 0;
+    int64_t latest = find_latest(series, newest->scheduled_at, is_open ? now_ms : newest->ended_at);
+    struct next next;
+    int64_t first;
+
+    if (latest != 0) {
+        next = make_at(latest);
+        next.skips_previous = is_open;
+        return next;
+    }
+    first = find_first(series, newest->scheduled_at);
+    if (first == 0)
+        return (struct next){.kind = NEXT_ENDED};
+    return is_open ? wait_until(first) : make_at(first);
+}
+
+/** An hourly rule begins anew at the minute of the end: "8 hours after" knows no time of day. */
+static struct next decide_after_completion(const struct series_rule *series,
+                                           const struct series_newest *newest)
+{
+    const struct rule *rule = &series->rule;
+    struct series_rule anew = *series;
+    int64_t begins_at, first;
+
+    if (newest->ended_at == 0)
+        return wait_until(0);
+    if (rule->count > 0 && newest->number - series->from + 1 >= rule->count)
+        return (struct next){.kind = NEXT_ENDED};
+    anew.rule.count = 0;
+    anew.start = zone_local(series->zone, newest->ended_at);
+    anew.start.second = series->start.second;
+    if (rule->freq != RULE_HOURLY) {
+        anew.start.hour = series->start.hour;
+        anew.start.minute = series->start.minute;
+    }
+    begins_at = zone_instant(series->zone, &anew.start, NULL);
+    first = find_first(&anew, begins_at > newest->ended_at ? begins_at : newest->ended_at);
+    return first == 0 ? (struct next){.kind = NEXT_ENDED} : make_at(first);
+}
+
+struct next next_decide(const struct series_rule *series, const struct series_newest *newest,
+                        int64_t now_ms)
+{
+    if (series->anchor == TASK_ANCHOR_COMPLETION)
+        return decide_after_completion(series, newest);
+    if (series->missed == TASK_MISSED_CATCH_UP)
+        return decide_catch_up(series, newest, now_ms);
+    if (series->missed == TASK_MISSED_SKIP)
+        return decide_skip(series, newest, now_ms);
+    return decide_collapse(series, newest);
+}
