@@ -161,10 +161,8 @@ void app_make_spec(struct service_spec *spec)
         .n_migrations = backend_migrations_count,
         .routes = routes,
         .n_routes = routes_n,
-        /* `recurrences` and `notifications` are subscribed to, but nobody sends on them yet: any
-         * event of theirs is one that we do not know, and becomes a dead letter */
-        .handlers = NULL,
-        .n_handlers = 0,
+        .handlers = event_handlers,
+        .n_handlers = event_handlers_n,
         .secrets = secrets,
         .n_secrets = sizeof(secrets) / sizeof(secrets[0]),
         .guard = guard_address,

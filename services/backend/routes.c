@@ -1,6 +1,8 @@
 #include "services/backend/routes.h"
 
+#include "common/events/event_types.h"
 #include "services/backend/handlers/account_handlers.h"
+#include "services/backend/handlers/occurrence_make.h"
 #include "services/backend/handlers/reach_handlers.h"
 #include "services/backend/handlers/task_handlers.h"
 
@@ -41,6 +43,7 @@ const struct route routes[] = {
     {HTTP_POST, "/api/v1/tasks/{id}/complete", task_complete_start},
     {HTTP_POST, "/api/v1/tasks/{id}/reopen", task_reopen_start},
     {HTTP_POST, "/api/v1/tasks/{id}/restore", task_restore_start},
+    {HTTP_POST, "/api/v1/tasks/{id}/skip", task_skip_start},
     {HTTP_GET, "/api/v1/tasks/{id}/history", task_history_start},
     {HTTP_GET, "/api/v1/history", history_start},
     {HTTP_GET, "/api/v1/sync", task_sync_start},
@@ -51,3 +54,8 @@ const struct route routes[] = {
     {HTTP_GET, "/api/v1/openapi.json", docs_json_start},
 };
 const size_t routes_n = sizeof(routes) / sizeof(routes[0]);
+
+const struct event_handler event_handlers[] = {
+    {TOPIC_RECURRENCES, EVENT_TASK_RECURRENCE_DUE, occurrence_make_start},
+};
+const size_t event_handlers_n = sizeof(event_handlers) / sizeof(event_handlers[0]);

@@ -5,6 +5,7 @@
 #include "services/backend/store/api_token_store.h"
 #include "services/backend/store/idempotency_store.h"
 #include "services/backend/store/purge_store.h"
+#include "services/backend/store/series_store.h"
 #include "services/backend/store/session_store.h"
 #include "services/backend/store/sign_in_store.h"
 #include "services/backend/store/task_list.h"
@@ -51,6 +52,10 @@ const struct pg_statement *const backend_statements[] = {
     &TASK_SAVE_SERIES,
     &TASK_PURGE_ONE,
     &TASK_CHANGES,
+    &SERIES_GET,
+    &SERIES_OCCURRENCES,
+    &SERIES_PAGE,
+    &OCCURRENCE_ADD,
     LISTS_OF(TASK_LISTS),
     LISTS_OF(TASK_SEARCHES),
     &IDEMPOTENCY_KEEP,
