@@ -97,12 +97,14 @@ class Person:
 class Browser:
     """What an open page does: a socket, `sync` after each (re)connect, frames from then on.
 
-    `tasks` is what it shows; `frames` counts each (seq, type) that came on the present socket."""
+    `tasks` and `notifications` are what it shows; `seen` has every frame that came."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
         person.browsers.append(self)
         self.tasks: dict[str, dict[str, Any]] = {}
+        self.notifications: dict[str, dict[str, Any]] = {}
+        self.unread: int | None = None
         self.seen: list[tuple[str, int, str]] = []  # (socket, seq, id): a pair twice is a doubled frame
         self.seq = 0
         self.connects = 0
@@ -144,7 +146,8 @@ class Browser:
             if frame["seq"] > self.seq:
                 self.catch_up()
             return
-        self.seen.append((name, frame["seq"], frame.get("id") or frame["task"]["id"]))
+        shown = frame.get("task") or frame.get("notification") or frame
+        self.seen.append((name, frame["seq"], shown.get("id", frame["type"])))
         if frame["seq"] > self.seq + 1:
             self.catch_up()
         self.seq = max(self.seq, frame["seq"])
@@ -153,6 +156,12 @@ class Browser:
     def show(self, change: dict[str, Any]) -> None:
         if change["type"] == "task_purged":
             self.tasks.pop(change["id"], None)
+            return
+        if change["type"] == "notification":
+            notification = change.get("notification") or {}
+            if notification:
+                self.notifications[notification["id"]] = notification
+            self.unread = change.get("unread", self.unread)
             return
         task = change["task"]
         shown = self.tasks.get(task["id"])

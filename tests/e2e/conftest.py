@@ -21,7 +21,9 @@ SETTINGS = {
     "backend:RATE_ADDRESS_PER_S": "0",
     "backend:RATE_SIGN_IN_PER_MIN": "0",
     "SECRET_INTERVAL_MS": "2000",
+    "USER_ADDRESS_LOOPBACK": "true",  # where webhooks and push messages of tests end
 }
+REPLICAS = "backend=2,recurring-task=2,notification=2,audit=2,websocket=2"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest):
-    with Stack(request.param, env=SETTINGS, replicas="backend=2,audit=2,websocket=2") as stack:
+    with Stack(request.param, env=SETTINGS, replicas=REPLICAS, sweep_every="5s") as stack:
         yield stack
         verified = stack.run("audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
