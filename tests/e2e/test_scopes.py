@@ -9,7 +9,7 @@ EVERY_TOPIC = {
     "dead-letters",
 }  # fmt: skip
 OWN = {
-    "backend": {"task-events", "user-events", "task-updates", "dead-letters"},
+    "backend": {"task-events", "user-events", "notifications", "task-updates", "dead-letters"},
     "recurring-task": {"recurrences", "dead-letters"},
     "notification": {"reminders", "notifications", "dead-letters"},
     "audit": EVERY_TOPIC - {"task-updates"},
