@@ -28,6 +28,8 @@
 #define EVENT_REMINDER_CANCELLED "todo.reminder.cancelled.v1"
 #define EVENT_NOTIFICATION_SENT "todo.notification.sent.v1"
 #define EVENT_NOTIFICATION_FAILED "todo.notification.failed.v1"
+#define EVENT_NOTIFICATION_SHOWN "todo.notification.shown.v1" /* in the app; by backend */
+#define EVENT_NOTIFICATION_READ "todo.notification.read.v1"   /* there; by backend */
 #define EVENT_UPDATE_TASK "todo.update.task.v1"
 #define EVENT_UPDATE_TASK_PURGED "todo.update.task-purged.v1"
 #define EVENT_UPDATE_NOTIFICATION "todo.update.notification.v1"

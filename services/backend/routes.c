@@ -2,6 +2,7 @@
 
 #include "common/events/event_types.h"
 #include "services/backend/handlers/account_handlers.h"
+#include "services/backend/handlers/notification_handlers.h"
 #include "services/backend/handlers/occurrence_make.h"
 #include "services/backend/handlers/reach_handlers.h"
 #include "services/backend/handlers/task_handlers.h"
@@ -57,5 +58,9 @@ const size_t routes_n = sizeof(routes) / sizeof(routes[0]);
 
 const struct event_handler event_handlers[] = {
     {TOPIC_RECURRENCES, EVENT_TASK_RECURRENCE_DUE, occurrence_make_start},
+    {TOPIC_NOTIFICATIONS, EVENT_NOTIFICATION_SENT, notification_sent_start},
+    {TOPIC_NOTIFICATIONS, EVENT_NOTIFICATION_FAILED, notification_failed_start},
+    {TOPIC_NOTIFICATIONS, EVENT_NOTIFICATION_SHOWN, notification_echo_start},
+    {TOPIC_NOTIFICATIONS, EVENT_NOTIFICATION_READ, notification_echo_start},
 };
 const size_t event_handlers_n = sizeof(event_handlers) / sizeof(event_handlers[0]);

@@ -4,6 +4,7 @@
 #include "services/backend/store/account_whole.h"
 #include "services/backend/store/api_token_store.h"
 #include "services/backend/store/idempotency_store.h"
+#include "services/backend/store/notification_store.h"
 #include "services/backend/store/purge_store.h"
 #include "services/backend/store/series_store.h"
 #include "services/backend/store/session_store.h"
@@ -59,6 +60,15 @@ const struct pg_statement *const backend_statements[] = {
     LISTS_OF(TASK_LISTS),
     LISTS_OF(TASK_SEARCHES),
     &IDEMPOTENCY_KEEP,
+
+    /* what the app shows */
+    &NOTIFICATION_ADD,
+    &NOTIFICATION_GET,
+    &NOTIFICATION_LIST,
+    &NOTIFICATION_LIST_UNREAD,
+    &NOTIFICATION_READ,
+    &NOTIFICATION_READ_ALL,
+    &NOTIFICATION_PURGE,
 
     /* what has expired */
     &PURGE_SESSIONS,

@@ -54,6 +54,8 @@ static const struct {
     {EVENT_REMINDER_CANCELLED, rewrite_notification},
     {EVENT_NOTIFICATION_SENT, rewrite_notification},
     {EVENT_NOTIFICATION_FAILED, rewrite_notification},
+    {EVENT_NOTIFICATION_SHOWN, rewrite_notification_update},
+    {EVENT_NOTIFICATION_READ, rewrite_notification_update},
     {EVENT_UPDATE_NOTIFICATION, rewrite_notification_update},
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
