@@ -8,6 +8,7 @@
 
 struct config {
     struct service_config service; /* first member */
+    int due_poll_ms;
 };
 
 extern const struct config_key config_keys[];

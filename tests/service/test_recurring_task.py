@@ -1,5 +1,5 @@
-"""recurring-task: what it keeps of tasks and users. The next occurrence needs a time and a state, so
-no title, no address."""
+"""recurring-task: what it keeps of tasks and users: that they are there, no more. What the next
+occurrence needs is the series'."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from support.streams import Copy
 class TestCopy(CopyTests):
     copy = Copy(
         schema="recurring_task",
-        user_columns=("time_zone",),
-        task_columns=("due_at", "time_zone", "deleted_at"),
+        user_columns=(),
+        task_columns=(),
+        own_user_columns=("seq",),
+        own_tables=("series",),
     )

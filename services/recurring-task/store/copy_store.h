@@ -1,4 +1,5 @@
-/* services/recurring-task/store/copy_store.h — the copy of the backend's tasks and users: task, app_user. */
+/* services/recurring-task/store/copy_store.h — the copy of the backend's tasks and users (task,
+ * app_user), and what the tasks tell of their series. */
 #ifndef SERVICES_RECURRING_TASK_STORE_COPY_STORE_H
 #define SERVICES_RECURRING_TASK_STORE_COPY_STORE_H
 
