@@ -33,6 +33,46 @@ static void add_escaped(struct buf *buf, const char *text)
             buf_add_char(buf, *text);
 }
 
+static const char *word_of(const char *const *words, int choice)
+{
+    return choice < 0 ? "" : words[choice];
+}
+
+/* Rule, scope and reminders. */
+static void write_series(const struct task_patch *patch, struct buf *buf)
+{
+    const struct task *task = &patch->task;
+    char time[CLOCK_TEXT_MAX];
+
+    if (task_patch_has(patch, TASK_FIELD_RECURRENCE)) {
+        begin(buf, "recurrence");
+        buf_add_text(buf, task->recurrence == NULL ? "" : task->recurrence);
+    }
+    if (task_patch_has(patch, TASK_FIELD_ANCHOR)) {
+        begin(buf, "anchor");
+        buf_add_text(buf, word_of(task_anchor_words, task->anchor));
+    }
+    if (task_patch_has(patch, TASK_FIELD_MISSED)) {
+        begin(buf, "missed");
+        buf_add_text(buf, word_of(task_missed_words, task->missed));
+    }
+    if (patch->scope != TASK_SCOPE_NONE) {
+        begin(buf, "scope");
+        buf_add_text(buf, task_scope_words[patch->scope - 1]);
+    }
+    if (!task_patch_has(patch, TASK_FIELD_REMINDERS))
+        return;
+    begin(buf, "reminders");
+    for (size_t i = 0; i < patch->reminders.n_reminders; i++) {
+        const struct reminder *reminder = &patch->reminders.reminders[i];
+
+        if (reminder->offset == NULL)
+            clock_write(reminder->at, time);
+        buf_format(buf, "%s%s", i > 0 ? "," : "",
+                   reminder->offset == NULL ? time : reminder->offset);
+    }
+}
+
 static void write_patch(const struct task_patch *patch, struct buf *buf)
 {
     const struct task *task = &patch->task;
@@ -66,6 +106,7 @@ static void write_patch(const struct task_patch *patch, struct buf *buf)
         begin(buf, "time_zone");
         buf_add_text(buf, task->time_zone == NULL ? "" : task->time_zone);
     }
+    write_series(patch, buf);
 }
 
 static void write_errors(const struct err *err, struct buf *buf)
@@ -148,7 +189,22 @@ static struct task stored(void)
                          .description = "text",
                          .priority = TASK_PRIORITY_HIGH,
                          .due_at = INT64_C(1790000000000),
-                         .time_zone = "Europe/Berlin"};
+                         .time_zone = "Europe/Berlin",
+                         .anchor = TASK_ANCHOR_NONE,
+                         .missed = TASK_MISSED_NONE};
+}
+
+static bool merge(const struct task_patch *patch, struct task *task, struct err *err)
+{
+    static const char *const account_zone = "America/Lima";
+    struct arena arena;
+    struct task_merge how = {.account_zone = account_zone, .now_ms = 1, .arena = &arena};
+    bool ok;
+
+    arena_init(&arena);
+    ok = task_patch_merge(patch, &how, task, err);
+    arena_clear(&arena);
+    return ok;
 }
 
 static void test_absent_fields_stay(void **state)
@@ -158,7 +214,7 @@ static void test_absent_fields_stay(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_true(task_patch_merge(&patch, &task, &err));
+    assert_true(merge(&patch, &task, &err));
     assert_string_equal(task.title, "New");
     assert_string_equal(task.description, "text");
     assert_int_equal(task.priority, TASK_PRIORITY_HIGH);
@@ -173,7 +229,7 @@ static void test_a_due_date_that_goes_takes_its_zone_along(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_true(task_patch_merge(&patch, &task, &err));
+    assert_true(merge(&patch, &task, &err));
     assert_int_equal(task.due_at, 0);
     assert_null(task.time_zone);
 }
@@ -186,9 +242,79 @@ static void test_a_zone_needs_a_due_date(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_false(task_patch_merge(&patch, &task, &err));
+    assert_false(merge(&patch, &task, &err));
     assert_string_equal(err.fields[0].field, "time_zone");
     assert_string_equal(err.fields[0].text, "needs a due_at");
+}
+
+static struct task_patch rule_patch(void)
+{
+    return (struct task_patch){.task = {.recurrence = "FREQ=DAILY",
+                                        .anchor = TASK_ANCHOR_NONE,
+                                        .missed = TASK_MISSED_NONE},
+                               .present = UINT64_C(1) << TASK_FIELD_RECURRENCE};
+}
+
+static void test_a_recurrence_has_its_defaults(void **state)
+{
+    const struct task_patch patch = rule_patch();
+    struct task task = stored();
+    struct err err = {0};
+
+    (void)state;
+    task.time_zone = NULL;
+    assert_true(merge(&patch, &task, &err));
+    assert_int_equal(task.anchor, TASK_ANCHOR_DUE);
+    assert_int_equal(task.missed, TASK_MISSED_COLLAPSE);
+    assert_string_equal(task.time_zone, "America/Lima");
+}
+
+static void test_a_recurrence_needs_a_due_date(void **state)
+{
+    const struct task_patch patch = rule_patch();
+    const struct task_patch undated = {.present = DUE_AT};
+    struct task task = stored();
+    struct err err = {0};
+
+    (void)state;
+    task.due_at = 0;
+    task.time_zone = NULL;
+    assert_false(merge(&patch, &task, &err));
+    assert_string_equal(err.fields[0].field, "recurrence");
+    task = stored();
+    task.recurrence = "FREQ=DAILY";
+    err_clear(&err);
+    assert_false(merge(&undated, &task, &err));
+    assert_string_equal(err.fields[0].field, "due_at");
+}
+
+static void test_anchor_and_missed_need_a_recurrence_and_go_with_it(void **state)
+{
+    const struct task_patch anchor = {.task = {.anchor = TASK_ANCHOR_DUE},
+                                      .present = UINT64_C(1) << TASK_FIELD_ANCHOR};
+    const struct task_patch missed = {.task = {.missed = TASK_MISSED_SKIP},
+                                      .present = UINT64_C(1) << TASK_FIELD_MISSED};
+    struct task_patch none = rule_patch();
+    struct task task = stored();
+    struct err err = {0};
+
+    (void)state;
+    assert_false(merge(&anchor, &task, &err));
+    assert_string_equal(err.fields[0].field, "anchor");
+    err_clear(&err);
+    task = stored();
+    assert_false(merge(&missed, &task, &err));
+    assert_string_equal(err.fields[0].field, "missed");
+    err_clear(&err);
+    task = stored();
+    task.recurrence = "FREQ=DAILY";
+    task.anchor = TASK_ANCHOR_COMPLETION;
+    task.missed = TASK_MISSED_SKIP;
+    none.task.recurrence = NULL;
+    assert_true(merge(&none, &task, &err));
+    assert_null(task.recurrence);
+    assert_int_equal(task.anchor, TASK_ANCHOR_NONE);
+    assert_int_equal(task.missed, TASK_MISSED_NONE);
 }
 
 int main(void)
@@ -200,6 +326,9 @@ int main(void)
         cmocka_unit_test(test_absent_fields_stay),
         cmocka_unit_test(test_a_due_date_that_goes_takes_its_zone_along),
         cmocka_unit_test(test_a_zone_needs_a_due_date),
+        cmocka_unit_test(test_a_recurrence_has_its_defaults),
+        cmocka_unit_test(test_a_recurrence_needs_a_due_date),
+        cmocka_unit_test(test_anchor_and_missed_need_a_recurrence_and_go_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
