@@ -5,7 +5,7 @@
 int main(int argc, char **argv)
 {
     struct config config = {0};
-    struct app app = {.base = {.store = &copy_store}};
+    struct app app = {.base = {.store = &copy_store, .changed = app_wake}, .config = &config};
     struct service_spec spec;
 
     app_make_spec(&spec);

@@ -23,6 +23,12 @@ STARTS_MAX = 5
 # RFC 8292 §2.4
 PUSH_PUBLIC_KEY = "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs"
 
+# RFC 8291 Appendix A, the application server's
+PUSH_KEY = {
+    "private": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw",
+    "public": "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8",
+}
+
 
 def build_dir() -> pathlib.Path:
     """BUILD_DIR: build (the default) or build/asan, relative to the tree or absolute."""
@@ -86,6 +92,7 @@ class Service:
         self.sidecar.secrets["link-keys"] = key_ring()
         self.sidecar.secrets["channel-keys"] = key_ring()
         self.sidecar.secrets["push-public-key"] = {"key": PUSH_PUBLIC_KEY}
+        self.sidecar.secrets["push-key"] = PUSH_KEY
         self.sidecar.secrets["audit-keys"] = {"seed": random_key()}
 
     @property

@@ -1,0 +1,22 @@
+DROP TABLE instance;
+DROP TABLE attempt;
+DROP TABLE delivery;
+DROP INDEX task_due;
+DROP INDEX task_unscheduled;
+ALTER TABLE task
+  DROP COLUMN scheduled_version,
+  DROP COLUMN unscheduled,
+  DROP COLUMN mark,
+  DROP COLUMN reminders,
+  DROP COLUMN updated_at;
+DROP INDEX app_user_digest;
+DROP INDEX app_user_unspread;
+ALTER TABLE app_user
+  DROP CONSTRAINT app_user_is_forgotten,
+  ADD CONSTRAINT app_user_is_forgotten
+    CHECK (deleted_at IS NULL OR (email IS NULL AND name IS NULL)),
+  DROP COLUMN digest_next_at,
+  DROP COLUMN spread_after,
+  DROP COLUMN channels,
+  DROP COLUMN reminder_settings,
+  DROP COLUMN seq;

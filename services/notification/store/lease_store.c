@@ -1,0 +1,39 @@
+#include "services/notification/store/lease_store.h"
+
+const struct pg_statement LEASE_BEAT = {
+    "lease_beat",
+    "WITH ours AS (INSERT INTO instance AS i (id, beats, beat_at)"
+    "  VALUES ($1::uuid, 1, clock_timestamp()) ON CONFLICT (id)"
+    "  DO UPDATE SET beats = i.beats + 1, beat_at = excluded.beat_at)"
+    " SELECT id, beats FROM instance WHERE id <> $1::uuid ORDER BY id",
+};
+
+/* The task of each is looked at again by the scheduler: it may have changed during the claim. */
+const struct pg_statement LEASE_TAKE_OVER = {
+    "lease_take_over",
+    "WITH dead AS MATERIALIZED (SELECT id FROM instance"
+    "  WHERE id = $1::uuid AND beats = $2::bigint FOR UPDATE)"
+    ", claim AS MATERIALIZED (SELECT d.id, d.owner_id FROM dead"
+    "  JOIN delivery d ON d.claimed_by = dead.id AND d.state = 1 ORDER BY d.id LIMIT $5::int)"
+    ", owner AS MATERIALIZED (SELECT id FROM app_user"
+    "  WHERE id IN (SELECT owner_id FROM claim) ORDER BY id FOR UPDATE)"
+    ", freed AS (UPDATE delivery d SET state = 2, claimed_by = NULL,"
+    "   next_try_at = $3::timestamptz, reason = $4"
+    "  FROM claim, (SELECT count(*) FROM owner) held"
+    "  WHERE d.id = claim.id AND d.state = 1 AND d.claimed_by = $1::uuid"
+    "  RETURNING d.id, d.owner_id, d.task_id, d.attempts)"
+    ", closed AS (UPDATE attempt a SET ended_at = $3::timestamptz, outcome = 'interrupted',"
+    "   reason = $4 FROM freed"
+    "  WHERE a.delivery_id = freed.id AND a.number = freed.attempts AND a.ended_at IS NULL)"
+    ", marked AS (UPDATE task t SET mark = t.mark + 1, unscheduled = true FROM"
+    "  (SELECT DISTINCT owner_id, task_id FROM freed) f"
+    "  WHERE t.owner_id = f.owner_id AND t.id = f.task_id)"
+    ", forgotten AS (DELETE FROM instance USING dead"
+    "  WHERE instance.id = dead.id AND NOT EXISTS (SELECT FROM claim))"
+    " SELECT count(*) FROM claim",
+};
+
+const struct pg_statement LEASE_END = {
+    "lease_end",
+    "DELETE FROM instance WHERE id = $1::uuid",
+};

@@ -1,0 +1,206 @@
+#include "services/notification/store/sending_store.h"
+
+#include <string.h>
+
+#include "services/notification/store/schedule_store.h"
+
+/* How a claim works. `due` locks rows by the index of what waits, passing over those another replica
+ * holds, and those whose task or owner is about to be scheduled anew. `held` then locks the tasks,
+ * passing over one that is being changed, and so sees each as it is at the moment of the claim: a
+ * reminder that was moved, or a task that was completed, in a commit before this one is not sent. */
+const struct pg_statement SENDING_CLAIM = {
+    "sending_claim",
+    "WITH wanted AS (SELECT * FROM unnest($1::smallint[], $2::int[]) AS w (channel, room))"
+    ", due AS MATERIALIZED (SELECT d.* FROM wanted w CROSS JOIN LATERAL (SELECT d.id, d.owner_id,"
+    "   d.kind, d.task_id, d.reminder_id, d.generation, d.digest_until FROM delivery d"
+    "  WHERE d.state IN (0, 2) AND d.channel = w.channel AND d.next_try_at <= $3::timestamptz"
+    "  AND EXISTS (SELECT FROM app_user u WHERE u.id = d.owner_id AND u.spread_after IS NULL"
+    "   AND u.deleted_at IS NULL)"
+    "  AND (d.kind = 1 OR EXISTS (SELECT FROM task t WHERE t.owner_id = d.owner_id"
+    "   AND t.id = d.task_id AND NOT t.unscheduled AND t.status = 0 AND t.deleted_at IS NULL))"
+    "  ORDER BY d.next_try_at LIMIT w.room FOR UPDATE OF d SKIP LOCKED) d)"
+    ", held AS MATERIALIZED (SELECT t.owner_id, t.id, t.title, t.due_at, t.time_zone, t.reminders"
+    "  FROM (SELECT DISTINCT owner_id, task_id FROM due WHERE kind = 0) k"
+    "  JOIN task t ON t.owner_id = k.owner_id AND t.id = k.task_id"
+    "  WHERE NOT t.unscheduled AND t.status = 0 AND t.deleted_at IS NULL"
+    "  FOR SHARE OF t SKIP LOCKED)"
+    ", good AS MATERIALIZED (SELECT due.id, due.digest_until, held.title, held.due_at,"
+    "   held.time_zone FROM due"
+    "  LEFT JOIN held ON held.owner_id = due.owner_id AND held.id = due.task_id"
+    "  WHERE due.kind = 1 OR held.reminders @> jsonb_build_array("
+    "   jsonb_build_object('id', due.reminder_id, 'generation', due.generation)))"
+    ", claimed AS (UPDATE delivery d SET state = 1, claimed_by = $4::uuid,"
+    "   attempts = d.attempts + 1, title = coalesce(good.title, d.title)"
+    "  FROM good WHERE d.id = good.id AND d.state IN (0, 2)"
+    "  RETURNING d.id, d.owner_id, d.kind, d.task_id, d.reminder_id, d.generation, d.channel,"
+    "   d.channel_id, d.title, d.remind_at, d.held_until, d.attempts, good.due_at, good.time_zone,"
+    "   good.digest_until)"
+    ", opened AS (INSERT INTO attempt (delivery_id, number, began_at, instance)"
+    "  SELECT id, attempts, $3::timestamptz, $4::uuid FROM claimed)"
+    " SELECT n.at, c.*, u.time_zone, u.email, u.name, u.reminder_settings,"
+    "  (SELECT a ->> 'sealed' FROM jsonb_array_elements(u.channels) a"
+    "   WHERE a ->> 'id' = c.channel_id::text),"
+    "  CASE WHEN c.kind = 1 THEN (SELECT jsonb_agg(t)::text FROM (SELECT t.id, t.title, t.due_at"
+    "   FROM task t WHERE t.owner_id = c.owner_id AND t.status = 0 AND t.deleted_at IS NULL"
+    "   AND t.due_at IS NOT NULL AND t.due_at < c.digest_until ORDER BY t.due_at LIMIT 50) t) END"
+    " FROM (SELECT min(l.at) AS at FROM wanted w CROSS JOIN LATERAL (SELECT d.next_try_at AS at"
+    "   FROM delivery d WHERE d.state IN (0, 2) AND d.channel = w.channel"
+    "   AND d.next_try_at > $3::timestamptz ORDER BY d.next_try_at LIMIT 1) l) n"
+    " LEFT JOIN (claimed c JOIN app_user u ON u.id = c.owner_id) ON true",
+};
+
+static const struct json_field task_line_fields[] = {
+    JSON_UUID(struct sending_task, id, "id", JSON_REQUIRED),
+    JSON_TEXT(struct sending_task, title, "title", JSON_REQUIRED, 0, 10000),
+    JSON_TIME(struct sending_task, due_at, "due_at", JSON_REQUIRED),
+};
+
+static void read_tasks(const char *text, struct arena *arena, struct claim *claim)
+{
+    const struct json_reading reading = {
+        .fields = task_line_fields,
+        .n_fields = sizeof task_line_fields / sizeof task_line_fields[0],
+    };
+    struct json_texts list = {0};
+    struct sending_task *tasks;
+    struct err err = {0};
+
+    if (text == NULL || !json_read_array(text, strlen(text), 50, arena, &list, &err))
+        return;
+    tasks = ARENA_NEW_ARRAY(arena, list.n_items + 1, struct sending_task);
+    for (size_t i = 0; i < list.n_items; i++)
+        if (json_read(list.items[i], strlen(list.items[i]), &reading, arena, &tasks[claim->n_tasks],
+                      &err))
+            claim->n_tasks++;
+    claim->tasks = tasks;
+}
+
+int64_t sending_read_next(const struct pg_rows *rows)
+{
+    return pg_time(rows, 0, 0);
+}
+
+int sending_count_rows(const struct pg_rows *rows)
+{
+    return pg_is_null(rows, 0, 1) ? 0 : pg_n_rows(rows);
+}
+
+static struct uuid read_id(const struct pg_rows *rows, int row, int column)
+{
+    struct uuid id = {""};
+
+    (void)uuid_read(pg_text(rows, row, column), &id);
+    return strcmp(id.text, DELIVERY_NO_ADDRESS) == 0 ? (struct uuid){""} : id;
+}
+
+void sending_read_claim(const struct pg_rows *rows, int row, struct arena *arena,
+                        struct claim *claim)
+{
+    const char *settings = pg_copy_text(rows, row, 19, arena);
+
+    *claim = (struct claim){
+        .owner_id = read_id(rows, row, 2),
+        .notification =
+            {
+                .id = read_id(rows, row, 1),
+                .kind = (int)pg_int(rows, row, 3),
+                .task_id = read_id(rows, row, 4),
+                .reminder_id = read_id(rows, row, 5),
+                .generation = pg_int(rows, row, 6),
+                .channel = (int)pg_int(rows, row, 7),
+                .channel_id = read_id(rows, row, 8),
+                .title = pg_copy_text(rows, row, 9, arena),
+                .remind_at = pg_time(rows, row, 10),
+                .attempts = pg_int(rows, row, 12),
+            },
+        .held_until = pg_time(rows, row, 11),
+        .due_at = pg_time(rows, row, 13),
+        .task_zone = pg_copy_text(rows, row, 14, arena),
+        .user_zone = pg_copy_text(rows, row, 16, arena),
+        .email = pg_copy_text(rows, row, 17, arena),
+        .name = pg_copy_text(rows, row, 18, arena),
+        .settings = schedule_read_settings(settings, arena),
+        .sealed = pg_copy_text(rows, row, 20, arena),
+    };
+    read_tasks(pg_copy_text(rows, row, 21, arena), arena, claim);
+}
+
+const struct pg_statement SENDING_RELEASE = {
+    "sending_release",
+    "WITH freed AS (UPDATE delivery SET claimed_by = NULL, attempts = attempts - 1,"
+    "   state = CASE WHEN attempts > 1 THEN 2 ELSE 0 END"
+    "  WHERE claimed_by = $1::uuid AND state = 1 AND id <> ALL ($2::uuid[])"
+    "  RETURNING id, owner_id, task_id, attempts + 1 AS number)"
+    ", undone AS (DELETE FROM attempt a USING freed"
+    "  WHERE a.delivery_id = freed.id AND a.number = freed.number)"
+    " UPDATE task t SET mark = t.mark + 1, unscheduled = true"
+    " FROM (SELECT DISTINCT owner_id, task_id FROM freed) f"
+    " WHERE t.owner_id = f.owner_id AND t.id = f.task_id",
+};
+
+/* A task whose delivery waits again is looked at once more: it may have changed during the claim. */
+const struct pg_statement SENDING_CLOSE = {
+    "sending_close",
+    "WITH " LEDGER_OWNERS
+    ", closing AS MATERIALIZED (SELECT * FROM unnest($9::uuid[], $10::int[], $11::boolean[],"
+    "   $12::text[], $13::text[], $14::smallint[], $15::timestamptz[], $16::timestamptz[],"
+    "   $17::timestamptz[], $18::text[])"
+    "  AS c (id, number, is_begun, outcome, reason, state, ended_at, next_try_at, held_until,"
+    "   title))"
+    ", done AS (UPDATE delivery d SET state = c.state, claimed_by = NULL,"
+    "   attempts = d.attempts - (NOT c.is_begun)::int, title = c.title,"
+    "   reason = CASE WHEN c.is_begun OR c.reason IS NOT NULL THEN c.reason ELSE d.reason END,"
+    "   next_try_at = coalesce(c.next_try_at, d.next_try_at),"
+    "   held_until = coalesce(c.held_until, d.held_until),"
+    "   sent_at = CASE WHEN c.state = 3 THEN c.ended_at END"
+    "  FROM closing c, (SELECT count(*) FROM owner) held"
+    "  WHERE d.id = c.id AND d.state = 1 AND d.claimed_by = $19::uuid AND d.attempts = c.number"
+    "  RETURNING d.id, d.owner_id, d.task_id, d.state)"
+    ", closed AS (UPDATE attempt a SET ended_at = c.ended_at, outcome = c.outcome,"
+    "   reason = c.reason FROM closing c JOIN done ON done.id = c.id"
+    "  WHERE a.delivery_id = c.id AND a.number = c.number AND c.is_begun)"
+    ", undone AS (DELETE FROM attempt a USING closing c JOIN done ON done.id = c.id"
+    "  WHERE a.delivery_id = c.id AND a.number = c.number AND NOT c.is_begun)"
+    ", marked AS (UPDATE task t SET mark = t.mark + 1, unscheduled = true"
+    "  FROM (SELECT DISTINCT owner_id, task_id FROM done WHERE state IN (0, 2)) w"
+    "  WHERE t.owner_id = w.owner_id AND t.id = w.task_id)" LEDGER_EVENTS,
+};
+
+void sending_columns_init(struct sending_columns *columns, struct arena *arena)
+{
+    struct column *const all[] = {
+        &columns->ids,        &columns->numbers, &columns->begun,    &columns->outcomes,
+        &columns->reasons,    &columns->states,  &columns->ended_at, &columns->next_try_at,
+        &columns->held_until, &columns->titles,
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        column_init(all[i], arena);
+}
+
+void sending_columns_add(struct sending_columns *columns, const struct claim *claim,
+                         const struct closing *closing)
+{
+    column_add(&columns->ids, claim->notification.id.text);
+    column_add_int(&columns->numbers, claim->notification.attempts);
+    column_add_bool(&columns->begun, closing->is_begun);
+    column_add(&columns->outcomes, closing->outcome);
+    column_add(&columns->reasons, closing->reason);
+    column_add_int(&columns->states, closing->state);
+    column_add_time(&columns->ended_at, closing->ended_at);
+    column_add_time(&columns->next_try_at, closing->next_try_at);
+    column_add_time(&columns->held_until, closing->held_until);
+    column_add(&columns->titles, claim->notification.title);
+}
+
+void sending_columns_params(const struct sending_columns *columns, struct pg_params *params)
+{
+    const struct column *const all[] = {
+        &columns->ids,        &columns->numbers, &columns->begun,    &columns->outcomes,
+        &columns->reasons,    &columns->states,  &columns->ended_at, &columns->next_try_at,
+        &columns->held_until, &columns->titles,
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        column_param(all[i], params);
+}
