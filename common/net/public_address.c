@@ -18,7 +18,8 @@ struct range6 {
     int n_bits;
 };
 
-#define IP4(a, b, c, d) (((uint32_t)(a) << 24) | ((b) << 16) | ((c) << 8) | (d))
+#define IP4(a, b, c, d)                                                                            \
+    (((uint32_t)(a) << 24) | ((uint32_t)(b) << 16) | ((uint32_t)(c) << 8) | (uint32_t)(d))
 
 /* IANA IPv4 Special-Purpose Address Registry, less the AS112 and AMT anycast services, which are
  * global; multicast (RFC 5771); and one that a cloud gives a meaning of its own. */

@@ -9,6 +9,11 @@
 
 #include <cmocka.h>
 
+/* 72 bytes */
+#define LONG_SECRET                                                                                \
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"                       \
+    "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
 static const char *sign(const char *secret, const char *body, struct arena *arena)
 {
     struct buf buf;
@@ -45,8 +50,7 @@ static void test_a_secret_has_its_prefix_and_24_to_64_bytes(void **state)
         "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLQ==", /* 23 bytes */
         "whsec_!!!!",
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-        "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        LONG_SECRET,
     };
     struct arena arena;
 
