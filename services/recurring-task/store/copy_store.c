@@ -92,11 +92,10 @@ static void add_task(struct pg_params *params, const struct task *task)
 /* Its series finds the tombstone when it is decided next: an open occurrence that was purged ends it. */
 const struct pg_statement COPY_PURGE_TASK = {
     "copy_purge_task",
-    FRESH OWNER
-    " INSERT INTO task AS t (owner_id, id, version, purged_at)"
-    " SELECT $2::uuid, $3::uuid, 0, $4::timestamptz FROM owner WHERE deleted_at IS NULL"
-    " ON CONFLICT (owner_id, id) DO UPDATE SET version = 0, status = NULL,"
-    " purged_at = excluded.purged_at WHERE t.purged_at IS NULL",
+    FRESH OWNER " INSERT INTO task AS t (owner_id, id, version, purged_at)"
+                " SELECT $2::uuid, $3::uuid, 0, $4::timestamptz FROM owner WHERE deleted_at IS NULL"
+                " ON CONFLICT (owner_id, id) DO UPDATE SET version = 0, status = NULL,"
+                " purged_at = excluded.purged_at WHERE t.purged_at IS NULL",
 };
 
 const struct pg_statement COPY_SAVE_USER = {
