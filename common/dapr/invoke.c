@@ -24,22 +24,38 @@ static void on_invoked(void *arg, const struct http_answer *answer, const struct
     mem_free(call);
 }
 
-void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation,
-                     http_answered_fn *done, void *arg)
+static void invoke(struct dapr *dapr, enum http_method method,
+                   const struct dapr_invocation *invocation, http_answered_fn *done, void *arg)
 {
     struct invoke_call *call = MEM_NEW(struct invoke_call);
+    const bool is_post = method == HTTP_POST;
     struct buf url;
 
     *call = (struct invoke_call){done, arg};
     buf_init(&url);
     buf_format(&url, "/v1.0/invoke/%s/method%s", invocation->app_id, invocation->path);
     dapr_send(dapr,
-              &(struct dapr_request){.method = HTTP_GET,
+              &(struct dapr_request){.method = method,
                                      .path = buf_text(&url),
+                                     .content_type = is_post ? "application/json" : NULL,
+                                     .body = is_post ? invocation->body_json : NULL,
+                                     .n_bytes = is_post ? strlen(invocation->body_json) : 0,
                                      .traceparent = invocation->traceparent,
                                      .limit_ms = invocation->limit_ms},
               on_invoked, call);
     buf_clear(&url);
+}
+
+void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation,
+                     http_answered_fn *done, void *arg)
+{
+    invoke(dapr, HTTP_GET, invocation, done, arg);
+}
+
+void dapr_invoke_post(struct dapr *dapr, const struct dapr_invocation *invocation,
+                      http_answered_fn *done, void *arg)
+{
+    invoke(dapr, HTTP_POST, invocation, done, arg);
 }
 
 void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call,

@@ -5,10 +5,11 @@
 
 #include "common/dapr/dapr.h"
 
-/** A GET of another service. */
+/** A call of another service. */
 struct dapr_invocation {
     const char *app_id;
-    const char *path; /* "/internal/history?owner_id=…" */
+    const char *path;      /* "/internal/history?owner_id=…" */
+    const char *body_json; /* of a POST */
     const char *traceparent;
     int limit_ms;
 };
@@ -17,6 +18,8 @@ struct dapr_invocation {
  *  set when the peer was not reached. Borrow all until return; `done` runs once, never before. */
 void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation,
                      http_answered_fn *done, void *arg);
+void dapr_invoke_post(struct dapr *dapr, const struct dapr_invocation *invocation,
+                      http_answered_fn *done, void *arg);
 
 /** What an output binding is to do. */
 struct dapr_binding_call {

@@ -6,10 +6,6 @@
 #include "common/recurrence/rule.h"
 #include "services/backend/domain/task_text.h"
 
-/* 2000-01-01 and 2200-01-01, 00:00 UTC */
-#define DUE_AT_MIN INT64_C(946684800000)
-#define DUE_AT_END INT64_C(7258118400000)
-
 const char *const task_scope_words[] = {"this", "this_and_later", NULL};
 
 /* in the order of enum task_field */
@@ -153,7 +149,7 @@ bool task_patch_check(struct task_patch *patch, struct arena *arena, struct err 
     if (!task_patch_has(patch, TASK_FIELD_PRIORITY) || task->priority < 0)
         task->priority = TASK_PRIORITY_NORMAL;
     ok &= check_tags(patch, arena, err);
-    if (task->due_at != 0 && (task->due_at < DUE_AT_MIN || task->due_at >= DUE_AT_END))
+    if (task->due_at != 0 && (task->due_at < TASK_TIME_MIN || task->due_at >= TASK_TIME_END))
         ok &= add_field(err, patch, TASK_FIELD_DUE_AT, "is outside the years %d to %d",
                         TASK_YEAR_MIN, TASK_YEAR_MAX);
     if (task->recurrence != NULL)

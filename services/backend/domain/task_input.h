@@ -8,7 +8,9 @@
 #include "common/events/task.h"
 #include "services/backend/domain/task_reminders.h"
 
-enum { TASK_YEAR_MIN = 2000, TASK_YEAR_MAX = 2199 }; /* of due_at */
+enum { TASK_YEAR_MIN = 2000, TASK_YEAR_MAX = 2199 }; /* of due_at and reminders, UTC */
+#define TASK_TIME_MIN INT64_C(946684800000)
+#define TASK_TIME_END INT64_C(7258118400000)
 
 /** Which of a task's fields a patch may have: bits of `present`. */
 enum task_field {

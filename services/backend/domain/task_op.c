@@ -177,13 +177,21 @@ static bool update(const struct task_deed *deed, struct task *task, struct serie
     return true;
 }
 
-static int64_t snoozed_until(const struct task_deed *deed)
+static bool snooze(const struct task_deed *deed, struct task *task, struct err *err)
 {
-    const struct task_snooze *snooze = deed->snooze;
+    const struct task_snooze *how = deed->snooze;
+    int64_t until = how->until;
 
-    if (snooze->to_morning)
-        return task_reminders_morning(deed->zone, deed->morning, deed->now_ms);
-    return snooze->for_ms != 0 ? deed->now_ms + snooze->for_ms : snooze->until;
+    if (how->to_morning)
+        until = task_reminders_morning(deed->zone, deed->morning, deed->now_ms);
+    else if (how->for_ms != 0)
+        until = deed->now_ms + how->for_ms;
+    if (until <= deed->now_ms)
+        return err_add_field(err, "until", "must be in the future");
+    if (until >= TASK_TIME_END)
+        return err_add_field(err, "until", "is outside the years %d to %d", TASK_YEAR_MIN,
+                             TASK_YEAR_MAX);
+    return task_reminders_snooze(task, &how->reminder_id, until, deed->arena, err);
 }
 
 static void end_task(struct task *task, enum task_status status, int64_t now_ms)
@@ -222,8 +230,7 @@ static bool change(const struct task_deed *deed, struct task *task, struct serie
     case TASK_STOP:
         return series_stop(series, task, deed->now_ms, &ignored, err);
     case TASK_SNOOZE:
-        return task_reminders_snooze(task, &deed->snooze->reminder_id, snoozed_until(deed),
-                                     deed->arena, err);
+        return snooze(deed, task, err);
     case TASK_REMIND:
         task_reminders_mark(task, deed->reminded, deed->arena);
         return true;

@@ -8,8 +8,6 @@
 #include "common/recurrence/zone.h"
 #include "services/backend/domain/task_input.h"
 
-#define AT_MIN INT64_C(946684800000)  /* 2000-01-01 */
-#define AT_END INT64_C(7258118400000) /* 2200-01-01 */
 #define GENERATION_MAX (INT64_C(1) << 53)
 
 /* As a client may send one, or send one back: all but id, offset and at is ignored then. */
@@ -46,7 +44,7 @@ static bool check_one(const struct reminder *reminder, const char *path, struct 
         return err_add_field(err, at, "stands beside offset; a reminder has one of them");
     if (reminder->offset != NULL)
         return duration_read(reminder->offset, offset, &duration, err);
-    if (reminder->at < AT_MIN || reminder->at >= AT_END)
+    if (reminder->at < TASK_TIME_MIN || reminder->at >= TASK_TIME_END)
         return err_add_field(err, at, "is outside the years %d to %d", TASK_YEAR_MIN,
                              TASK_YEAR_MAX);
     return true;

@@ -1,8 +1,10 @@
-/* POST /tasks, PATCH and DELETE /tasks/{id}, POST /tasks/{id}/complete … — one change of one task,
+/* POST /tasks, PATCH and DELETE /tasks/{id}, POST /tasks/{id}/complete,
+ * POST /tasks/{id}/reminders/{reminder_id}/snooze … — one change of one task,
  * unless someone changed it first (If-Match), and once however often it is sent (Idempotency-Key). */
 #include "common/base/mem.h"
 #include "services/backend/app.h"
 #include "services/backend/domain/etag.h"
+#include "services/backend/handlers/snooze_body.h"
 #include "services/backend/handlers/task_apply.h"
 #include "services/backend/handlers/task_body.h"
 #include "services/backend/handlers/task_handlers.h"
@@ -10,14 +12,15 @@
 struct task_command {
     struct request request; /* first member */
     struct task_patch patch;
+    struct task_snooze snooze;
     struct task_apply apply;
 };
-static flow_step_fn read_target, read_patch, read_headers, apply_job;
+static flow_step_fn read_target, read_body, read_headers, apply_job;
 static flow_finish_fn reply_and_free;
 static store_done_fn on_applied;
 static const struct flow_plan task_command_plan = {
     .name = "task_command",
-    .steps = {request_authenticate, read_target, read_patch, read_headers, apply_job},
+    .steps = {request_authenticate, read_target, read_body, read_headers, apply_job},
     .finish = reply_and_free,
 };
 
@@ -52,6 +55,11 @@ void task_reopen_start(void *context, struct http_request *req)
 void task_skip_start(void *context, struct http_request *req)
 {
     start(context, req, TASK_SKIP);
+}
+
+void task_snooze_start(void *context, struct http_request *req)
+{
+    start(context, req, TASK_SNOOZE);
 }
 
 void task_delete_start(void *context, struct http_request *req)
@@ -95,20 +103,25 @@ static enum flow_next read_target(struct flow *flow)
     return FLOW_NEXT;
 }
 
-static enum flow_next read_patch(struct flow *flow)
+static enum flow_next read_body(struct flow *flow)
 {
     struct task_command *command = (struct task_command *)flow;
+    struct request *request = &command->request;
     struct task_patch *patch = &command->patch;
-    const enum task_op op = command->apply.job.op;
+    struct task_job *job = &command->apply.job;
 
-    if (op != TASK_CREATE && op != TASK_UPDATE)
+    if (job->op == TASK_SNOOZE) {
+        job->snooze = &command->snooze;
+        return snooze_body_read(request, &command->snooze) ? FLOW_NEXT : flow_fail(flow);
+    }
+    if (job->op != TASK_CREATE && job->op != TASK_UPDATE)
         return FLOW_NEXT;
-    if (!request_read_json(&command->request,
-                           op == TASK_CREATE ? &task_new_reading : &task_patch_reading,
+    if (!request_read_json(request,
+                           job->op == TASK_CREATE ? &task_new_reading : &task_patch_reading,
                            &patch->task, &patch->present) ||
         !task_body_check_patch(patch, &flow->arena, &flow->err))
         return flow_fail(flow);
-    command->apply.job.patch = patch;
+    job->patch = patch;
     return FLOW_NEXT;
 }
 
