@@ -276,6 +276,7 @@ ROUTES = [
     ("GET", r"/v1\.0/state/([^/]+)/([^/]+)", FakeSidecar._state_get),
     ("DELETE", r"/v1\.0/state/([^/]+)/([^/]+)", FakeSidecar._state_delete),
     ("GET", r"/v1\.0/invoke/([^/]+)/method/(.+)", FakeSidecar._invoke),
+    ("POST", r"/v1\.0/invoke/([^/]+)/method/(.+)", FakeSidecar._invoke),
     ("POST", r"/v1\.0/bindings/([^/]+)", FakeSidecar._binding),
 ]
 
