@@ -223,17 +223,20 @@ static void copy_host(char *to, const char *host)
     to[length] = '\0';
 }
 
-static bool start_lookup(struct address_resolver *resolver, const struct address_question *question,
-                         struct lookup **started, struct err *err)
+/* Return NULL with `err` set when there is nothing to look up, or no means to. */
+static struct lookup *start_lookup(struct address_resolver *resolver,
+                                   const struct address_question *question, struct lookup **started,
+                                   struct err *err)
 {
     struct address_url url;
 
     if (!address_check_url(question->policy, question->url, question->field, err) ||
         !address_read_url(question->url, question->field, &url, err))
-        return false;
-    if (resolver->n_lookups == LOOKUPS_MAX)
-        return err_set(err, ERR_UNAVAILABLE, "%s: too many hosts are being looked up",
-                       question->field);
+        return NULL;
+    if (resolver->n_lookups == LOOKUPS_MAX) {
+        err_set(err, ERR_UNAVAILABLE, "%s: too many hosts are being looked up", question->field);
+        return NULL;
+    }
     struct lookup *lookup = MEM_NEW(struct lookup);
 
     copy_host(lookup->host, url.host);
@@ -243,20 +246,19 @@ static bool start_lookup(struct address_resolver *resolver, const struct address
     if (lookup->wake_fd < 0 || !start_thread(lookup)) {
         atomic_store(&lookup->n_owners, 1);
         give_up(lookup);
-        return err_set(err, ERR_UNAVAILABLE, "%s: its host could not be looked up",
-                       question->field);
+        err_set(err, ERR_UNAVAILABLE, "%s: its host could not be looked up", question->field);
+        return NULL;
     }
-    *started = lookup;
-    return true;
+    return lookup;
 }
 
 void address_check_host(struct address_resolver *resolver, const struct address_question *question,
                         address_checked_fn *done, void *arg)
 {
-    struct lookup *lookup = NULL;
     struct err err = {0};
+    struct lookup *lookup = start_lookup(resolver, question, &err);
 
-    if (!start_lookup(resolver, question, &lookup, &err)) {
+    if (lookup == NULL) {
         struct verdict *verdict = MEM_NEW(struct verdict);
 
         *verdict = (struct verdict){.resolver = resolver, .err = err, .done = done, .arg = arg};
