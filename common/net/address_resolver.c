@@ -225,8 +225,7 @@ static void copy_host(char *to, const char *host)
 
 /* Return NULL with `err` set when there is nothing to look up, or no means to. */
 static struct lookup *start_lookup(struct address_resolver *resolver,
-                                   const struct address_question *question, struct lookup **started,
-                                   struct err *err)
+                                   const struct address_question *question, struct err *err)
 {
     struct address_url url;
 
