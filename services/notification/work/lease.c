@@ -66,6 +66,8 @@ void lease_free(struct lease *lease)
 
 void lease_start(struct lease *lease)
 {
+    /* attempts name us by it */
+    log_info(lease->config.log, "lease_began", KV("instance", (const char *)lease->id.text));
     beat(lease);
 }
 
@@ -195,8 +197,8 @@ static void on_some_taken(void *arg, const struct pg_rows *rows, const struct er
     int64_t n_taken = err == NULL ? pg_int(rows, 0, 0) : 0;
 
     if (n_taken > 0) {
-        log_warn(lease->config.log, "claims_taken_over",
-                 KV("instance", (const char *)peer->id.text), KV("claims", n_taken));
+        log_warn(lease->config.log, "claims_taken_over", KV("peer", (const char *)peer->id.text),
+                 KV("claims", n_taken));
         lease->config.renewed(lease->config.arg);
     } else {
         lease->n_looked_at++; /* after an error it is looked at again with the next beat */
