@@ -32,6 +32,7 @@ from support.stack import Stack  # noqa: E402
 from verdict import Verdict  # noqa: E402
 
 WORK = ("tasks", "series", "reminders")
+SHOWN_MAX = 25
 REPLICAS = "recurring-task=2,notification=2"
 SETTINGS = {
     "backend:RATE_USER_PER_S": "0",
@@ -129,8 +130,10 @@ def tell(options: Options, verdict: Verdict) -> bool:
     print(f"\n  {options.broker}, seed {options.seed}, {options.kills} kills{'':<20} wanted   found")
     for row in verdict.rows:
         print(row.text())
-    for problem in verdict.problems:
+    for problem in verdict.problems[:SHOWN_MAX]:
         print(f"  WRONG: {problem}")
+    if len(verdict.problems) > SHOWN_MAX:
+        print(f"  and {len(verdict.problems) - SHOWN_MAX} more")
     if verdict.problems:
         print(f"  repeat with: make chaos BROKER={options.broker} KILLS={options.kills} SEED={options.seed}")
     return not verdict.problems

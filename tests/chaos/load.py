@@ -5,6 +5,7 @@ than until his request is answered."""
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import random
@@ -178,8 +179,13 @@ class Player(threading.Thread):
             self.plain[task["id"]] = "completed"
 
     # ------------------------------------------------------------------ what he sees at the end
-    def occurrences(self, series_id: str) -> list[dict[str, Any]]:
-        return list(self.person.pages(f"/series/{series_id}/occurrences?limit=50", "occurrences"))
+    def occurrences(self) -> dict[str, list[dict[str, Any]]]:
+        """All his tasks that are one of a series, by series."""
+        found: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
+        for task in self.person.tasks():
+            if task["series_id"]:
+                found[task["series_id"]].append(task)
+        return found
 
     def notifications(self) -> list[dict[str, Any]]:
         return list(self.person.pages("/notifications?limit=50", "notifications"))

@@ -89,7 +89,7 @@ class Sinks:
         return hooks + mails + app
 
 
-STABLE_ID = re.compile(rf"({UUID})")
+STABLE_ID = re.compile(rf"Delivery ({UUID})")
 
 
 def stable_id(mail: Mail) -> str:

@@ -7,10 +7,11 @@ import collections
 import dataclasses
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from support.stack import Stack
 
-from load import Player
+from load import Player, Series
 
 
 @dataclasses.dataclass
@@ -61,38 +62,36 @@ def judge_plain(players: list[Player], verdict: Verdict) -> None:
 
 # ---------------------------------------------------------------------------- series
 def judge_series(stack: Stack, players: list[Player], verdict: Verdict) -> None:
-    n_completions = n_next = 0
+    n_completions = n_next = passed = found = 0
     for player in players:
+        occurrences = player.occurrences()
         for series in player.series:
             n_completions += len(series.completed)
-            n_next += judge_one_series(player, series, verdict)
+            n_next += judge_one_series(series, occurrences[series.id], verdict)
+        numbers = [task["occurrence"] for task in occurrences[player.passing]]
+        check_numbers(player.passing, numbers, verdict)
+        passed += player.passing_count()
+        found += len(numbers)
     verdict.count("completions, and the next ones they made", n_completions, n_next)
-    expected = sum(player.passing_count() for player in players if player.passing)
-    found = 0
-    for player in players:
-        if player.passing:
-            numbers = [o["number"] for o in player.occurrences(player.passing)]
-            check_numbers(player.passing, numbers, verdict)
-            found += len(numbers)
-    verdict.count("occurrences whose time has passed", expected, found)
+    verdict.count("occurrences whose time has passed", passed, found)
     judge_emissions(stack, players, verdict)
 
 
-def judge_one_series(player: Player, series, verdict: Verdict) -> int:
+def judge_one_series(series: Series, tasks: list[dict[str, Any]], verdict: Verdict) -> int:
     """Return how many next occurrences there are: each completed one has exactly one after it."""
-    occurrences = sorted(player.occurrences(series.id), key=lambda o: o["number"])
-    numbers = [o["number"] for o in occurrences]
+    tasks = sorted(tasks, key=lambda task: task["occurrence"])
+    numbers = [task["occurrence"] for task in tasks]
     check_numbers(series.id, numbers, verdict)
     if len(series.completed) != len(set(series.completed)):
         verdict.wrong.append(f"series {series.id}: told twice that one is completed: {doubled(series.completed)}")
-    for occurrence in occurrences:
-        status = "completed" if occurrence["number"] in series.completed else "open"
-        if occurrence["status"] != status:
-            verdict.wrong.append(f"series {series.id}: {occurrence['number']} is {occurrence['status']}, not {status}")
-    dues = [o["due_at"] for o in occurrences]
+    for task in tasks:
+        status = "completed" if task["occurrence"] in series.completed else "open"
+        if task["status"] != status:
+            verdict.wrong.append(f"series {series.id}: {task['occurrence']} is {task['status']}, not {status}")
+    dues = [task["due_at"] for task in tasks]
     if dues != sorted(set(dues)):
         verdict.wrong.append(f"series {series.id}: due dates do not go up: {dues}")
-    return sum(number + 1 in numbers for number in series.completed) + max(0, len(numbers) - len(series.completed) - 1)
+    return len(numbers) - 1
 
 
 def check_numbers(series_id: str, numbers: list[int], verdict: Verdict) -> None:
