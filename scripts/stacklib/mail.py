@@ -2,6 +2,8 @@
 
 from .layout import Layout, find_maildev, find_program
 
+KEPT = 500  # it holds all of them in memory
+
 
 class Catcher:
     """maildev. Its page lies below /mail/ of the ingress; mail stays in a folder over restarts."""
@@ -16,6 +18,9 @@ class Catcher:
     def make(self, ports: dict[str, int]) -> None:
         self.smtp, self.web = ports["mail"], ports["mail_web"]
         self.layout.mail.mkdir(exist_ok=True, mode=0o700)
+        mails = sorted(self.layout.mail.glob("*.eml"), key=lambda path: path.stat().st_mtime)
+        for path in mails[:-KEPT]:
+            path.unlink()
 
     def command(self) -> list[str]:
         return [

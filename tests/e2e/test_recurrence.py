@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+import uuid
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_completing_an_occurrence_makes_exactly_one_next(stack, person):
     )
     assert (first["occurrence"], first["recurrence"], first["anchor"], first["missed"]) == (1, "FREQ=DAILY", "due", "collapse")
 
-    key = "the same key for both replicas"
+    key = f"once-{uuid.uuid4().hex}"  # at both replicas
     answers: list[dict[str, Any]] = []
     calls = [
         threading.Thread(target=lambda: answers.append(person.call("POST", f"/tasks/{first['id']}/complete", 200, key=key)))

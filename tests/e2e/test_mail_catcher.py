@@ -1,0 +1,32 @@
+"""The mail catcher that `make run` has: what is sent shows at /mail/, and nowhere else."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from client import Person
+from conftest import SETTINGS
+from support.stack import Stack
+from support.waiting import wait_for
+from test_recurrence import instant, now
+
+
+@pytest.mark.brokers("redis")
+def test_a_reminder_shows_on_the_catchers_page(broker):
+    with Stack(broker, env=SETTINGS, catcher=True) as stack, httpx.Client(base_url=stack.url) as browser:
+        assert stack.known["mail"] == f"{stack.url}/mail/"
+        assert "MailDev" in browser.get("/mail/").text
+        assert browser.get("/mail").headers["location"].endswith("/mail/")
+        hello = browser.get("/mail/socket.io/", params={"EIO": "4", "transport": "polling"})
+        assert "websocket" in hello.text, "the page is live"
+        person = Person(stack.url)
+        person.create("Post the letter", due_at=instant(now(seconds=2)), time_zone="UTC", reminders=[{"offset": "PT0S"}])
+        mail = wait_for("the mail", lambda: browser.get("/mail/email").json())[0]
+        assert [to["address"] for to in mail["to"]] == [person.email]
+        assert "Post the letter" in mail["subject"] and f"{stack.url}/api/v1/actions/" in mail["html"]
+        assert browser.get(f"/mail/email/{mail['id']}/html").status_code == 200
+        stack.restart("mail")
+        kept = wait_for("the mail to be there again", lambda: browser.get("/mail/email").json())
+        assert [each["id"] for each in kept] == [mail["id"]]
+        person.close()
+        assert stack.mail.mails == []
