@@ -33,6 +33,10 @@ const struct route routes[] = {
     {HTTP_POST, "/api/v1/channels", channel_add_start},
     {HTTP_DELETE, "/api/v1/channels/{id}", channel_drop_start},
     {HTTP_GET, "/api/v1/push-key", push_key_start},
+    {HTTP_GET, "/api/v1/notifications", notification_list_start},
+    {HTTP_POST, "/api/v1/notifications/read", notification_read_all_start},
+    {HTTP_POST, "/api/v1/notifications/{id}/read", notification_read_start},
+    {HTTP_GET, "/api/v1/reminders", reminder_list_start},
 
     /* tasks */
     {HTTP_GET, "/api/v1/tasks", task_list_start},

@@ -3,13 +3,15 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "services/backend/app.h"
+#include "services/backend/domain/action_link.h"
+#include "services/backend/store/notification_store.h"
 #include "services/backend/store/task_purge.h"
 
 enum { FIRST_ROUND_MS = 1000, AGAIN_MS = 20 };
 static const int64_t HOUR_MS = 3600 * 1000;
 
-enum step { TRASH, TOMBSTONES, REPLIES, N_STEPS };
-static const char *const step_names[N_STEPS] = {"trash", "tombstones", "replies"};
+enum step { TRASH, TOMBSTONES, REPLIES, NOTIFICATIONS, N_STEPS };
+static const char *const step_names[N_STEPS] = {"trash", "tombstones", "replies", "notifications"};
 
 struct task_sweep {
     struct app *app; /* borrowed */
@@ -36,8 +38,12 @@ static void sweep_some(void *arg)
     else if (sweep->step == TOMBSTONES)
         task_purge_tombstones(&call, now_ms - config->tombstone_days * 24 * HOUR_MS,
                               &sweep->n_purged);
+    else if (sweep->step == REPLIES)
+        task_purge_replies(&call, now_ms - config->idempotency_hours * HOUR_MS,
+                           now_ms - ACTION_KEPT_DAYS * 24 * HOUR_MS, &sweep->n_purged);
     else
-        task_purge_replies(&call, now_ms - config->idempotency_hours * HOUR_MS, &sweep->n_purged);
+        notification_store_purge(&call, now_ms - config->notification_days * 24 * HOUR_MS,
+                                 &sweep->n_purged);
 }
 
 static void release(struct task_sweep *sweep)

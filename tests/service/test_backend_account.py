@@ -274,7 +274,7 @@ def test_export_has_everything_and_no_secret(service):
     assert {t["id"] for t in export["tasks"]} == set(ids)
     assert next(t for t in export["tasks"] if t["id"] == ids[0])["deleted_at"]
     assert export["next_cursor"] is None
-    for secret in ("argon2", "todo_", "digest", "password", "hash"):
+    for secret in ("argon2", "todo_", "password", "hash", "sealed"):
         assert secret not in answer.text
 
 

@@ -53,6 +53,8 @@ def test_every_operation_answers_as_described(service, tmp_path):
     """All but those that end the session."""
     history = {"entries": [], "next_cursor": None}
     service.sidecar.answer_invoke("audit", "/internal/history", 200, history)
+    deliveries = {"reminders": [], "next_cursor": None}
+    service.sidecar.answer_invoke("notification", "/internal/reminders", 200, deliveries)
     options = [f"--exclude-operation-id={name}" for name in ENDING]
     run(service, User(service).token, tmp_path, *options)
 

@@ -93,7 +93,7 @@ def seq_of(service: Service, user: User) -> int:
 
 def test_nothing_is_known_at_first(service: Service, ada: User) -> None:
     told = ada.get("/sync?since=0").json()
-    assert told == {"seq": seq_of(service, ada), "changes": [], "more": False, "reset": False}
+    assert told == {"seq": seq_of(service, ada), "changes": [], "unread": 0, "more": False, "reset": False}
 
 
 def test_the_newest_state_of_each_task_is_told_once(ada: User) -> None:
@@ -256,7 +256,7 @@ def test_a_first_copy_in_small_steps_is_not_thrown_back(service: Service, ada: U
 def test_who_knows_more_than_the_database_begins_anew(service: Service, ada: User) -> None:
     add(ada)
     told = ada.get("/sync", params={"since": seq_of(service, ada) + 1}).json()
-    assert told == {"seq": 0, "changes": [], "more": True, "reset": True}
+    assert told == {"seq": 0, "changes": [], "unread": 0, "more": True, "reset": True}
 
 
 @pytest.mark.parametrize(

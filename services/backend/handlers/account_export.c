@@ -1,5 +1,6 @@
-/* GET /account/export — all that backend keeps about the user, as JSON, a page of tasks at a time. The
- * first page also has the account, the sessions and the personal API tokens, without any secret. What
+/* GET /account/export — all that backend keeps about the user, as JSON, a page of tasks and notifications
+ * at a time. The first page also has the account, the sessions, the personal API tokens, the settings
+ * of reminders and the channels, without any secret. What
  * happened is audit's: GET /history. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -123,10 +124,24 @@ static void write_tasks(struct json_out *json, const struct task_changes *change
 {
     json_open_array(json, "tasks");
     for (size_t i = 0; i < changes->n_changes; i++) {
-        if (changes->changes[i].is_purged)
+        if (changes->changes[i].kind != NEWS_TASK)
             continue;
         json_open_object(json, NULL);
         json_write_fields(json, task_fields, task_n_fields, &changes->changes[i].task);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
+static void write_notifications(struct json_out *json, const struct task_changes *changes)
+{
+    json_open_array(json, "notifications");
+    for (size_t i = 0; i < changes->n_changes; i++) {
+        if (changes->changes[i].kind != NEWS_NOTIFICATION)
+            continue;
+        json_open_object(json, NULL);
+        json_write_fields(json, app_notification_fields, app_notification_n_fields,
+                          &changes->changes[i].notification);
         json_close_object(json);
     }
     json_close_array(json);
@@ -154,6 +169,7 @@ static void reply(struct account_export *e)
         account_write_channels(&json, &e->account);
     }
     write_tasks(&json, changes);
+    write_notifications(&json, changes);
     json_text(&json, "next_cursor",
               changes->has_more ? arena_format(&e->request.flow.arena, "%" PRId64,
                                                changes->changes[changes->n_changes - 1].seq)

@@ -8,5 +8,7 @@
 http_handler_fn reminder_settings_get_start, reminder_settings_update_start;
 http_handler_fn channel_list_start, channel_add_start, channel_drop_start;
 http_handler_fn push_key_start;
+http_handler_fn notification_list_start, notification_read_start, notification_read_all_start;
+http_handler_fn reminder_list_start;
 
 #endif

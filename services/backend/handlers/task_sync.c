@@ -1,4 +1,5 @@
-/* GET /sync — what changed since a seq: the newest state of each task, and which were purged. */
+/* GET /sync — what changed since a seq: the newest state of each task and of what the app shows, which
+ * tasks were purged, and that all notifications were read. */
 #include <inttypes.h>
 
 #include "common/base/mem.h"
@@ -83,14 +84,28 @@ static void write_change(struct json_out *json, const struct task_news *news)
 {
     json_open_object(json, NULL);
     json_int(json, "seq", news->seq);
-    if (news->is_purged) {
-        json_text(json, "type", "task_purged");
-        json_text(json, "id", news->task.id.text);
-    } else {
+    switch (news->kind) {
+    case NEWS_TASK:
         json_text(json, "type", "task");
         json_open_object(json, "task");
         json_write_fields(json, task_fields, task_n_fields, &news->task);
         json_close_object(json);
+        break;
+    case NEWS_TASK_PURGED:
+        json_text(json, "type", "task_purged");
+        json_text(json, "id", news->task.id.text);
+        break;
+    case NEWS_NOTIFICATION:
+        json_text(json, "type", "notification");
+        json_open_object(json, "notification");
+        json_write_fields(json, app_notification_fields, app_notification_n_fields,
+                          &news->notification);
+        json_close_object(json);
+        break;
+    case NEWS_ALL_READ:
+        json_text(json, "type", "notification");
+        json_null(json, "notification");
+        break;
     }
     json_close_object(json);
 }
@@ -115,6 +130,7 @@ static void reply(struct task_sync *sync)
     for (size_t i = 0; i < n_changes; i++)
         write_change(&json, &changes->changes[i]);
     json_close_array(&json);
+    json_int(&json, "unread", changes->unread);
     json_bool(&json, "more", has_more);
     json_bool(&json, "reset", is_reset);
     json_close_object(&json);

@@ -44,8 +44,11 @@ const struct pg_statement PURGE_REMOVED_ACCOUNT = {
     "i.item FROM idempotency i JOIN owner ON i.owner_id = owner.id LIMIT 1000) RETURNING 1), "
     "series_rows AS (DELETE FROM series WHERE (owner_id, id) IN (SELECT s.owner_id, s.id "
     "FROM series s JOIN owner ON s.owner_id = owner.id LIMIT 1000) RETURNING 1), "
-    "rows AS (SELECT (SELECT count(*) FROM series_rows) + (SELECT count(*) FROM tasks) + (SELECT count(*) FROM tombstones) + "
-    "(SELECT count(*) FROM replies) AS n), "
+    "shown AS (DELETE FROM notification WHERE (owner_id, id) IN (SELECT n.owner_id, n.id "
+    "FROM notification n JOIN owner ON n.owner_id = owner.id LIMIT 1000) RETURNING 1), "
+    "rows AS (SELECT (SELECT count(*) FROM series_rows) + (SELECT count(*) FROM tasks) + "
+    "(SELECT count(*) FROM tombstones) + (SELECT count(*) FROM replies) + "
+    "(SELECT count(*) FROM shown) AS n), "
     "done AS (DELETE FROM removed_account WHERE id IN (SELECT id FROM owner) "
     "AND (SELECT n FROM rows) = 0 RETURNING 1) "
     "SELECT n + (SELECT count(*) FROM done) FROM rows",

@@ -1,5 +1,6 @@
 #include "services/backend/store/task_list.h"
 
+#include "services/backend/store/notification_row.h"
 #include "services/backend/store/task_row.h"
 
 /* 1 owner  2 trash  3 status  4 priority  5 due after  6 due before  7 overdue  8 now  9 tag
@@ -155,21 +156,42 @@ static void on_listed(void *arg, const struct pg_rows *rows, const struct err *e
     listing->call.done(listing->call.arg, err);
 }
 
-/* One statement, so one instant: what its snapshot shows of seq it shows of the tasks. */
+/* One statement, so one instant: what its snapshot shows of seq it shows of the rest. Columns of what a
+ * change is not about are those of a row that is not there. */
+#define NO_TASK "LEFT JOIN task t ON false"
+#define NO_NOTIFICATION "LEFT JOIN notification n ON false"
+#define NEWS(kind) kind ", " NOTIFICATION_COLUMNS ", " TASK_COLUMNS
 const struct pg_statement TASK_CHANGES = {
     "task_changes",
-    "SELECT a.seq, a.sync_floor, c.* FROM account a LEFT JOIN LATERAL ("
-    "  (SELECT t.seq, false AS is_purged, " TASK_COLUMNS " FROM task t"
-    "   WHERE t.owner_id = $1::uuid AND t.seq > $2::bigint ORDER BY t.seq LIMIT $3::integer)"
-    "  UNION ALL"
-    "  (SELECT s.seq, true, s.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
-    "     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
-    "   FROM task_tombstone s"
-    "   WHERE s.owner_id = $1 AND s.seq > $2 AND $2 > 0 ORDER BY s.seq LIMIT $3)"
-    "  ORDER BY 1 LIMIT $3) AS c ON true "
-    "WHERE a.id = $1 ORDER BY c.seq",
+    "SELECT a.seq, a.sync_floor, a.unread_count, c.* FROM account a LEFT JOIN LATERAL ("
+    "  (SELECT t.seq, NULL::uuid, " NEWS(
+        "0") " FROM task t " NO_NOTIFICATION
+             "   WHERE t.owner_id = $1::uuid AND t.seq > $2::bigint ORDER BY t.seq LIMIT $3::integer)"
+             "  UNION ALL"
+             "  (SELECT s.seq, s.id, " NEWS(
+                 "1") " FROM task_tombstone s " NO_TASK " " NO_NOTIFICATION
+                      "   WHERE s.owner_id = $1 AND s.seq > $2 AND $2 > 0 ORDER BY s.seq LIMIT $3)"
+                      "  UNION ALL"
+                      "  (SELECT n.seq, NULL, " NEWS(
+                          "2") " FROM notification n " NO_TASK
+                               "   WHERE n.owner_id = $1 AND n.seq > $2 ORDER BY n.seq LIMIT $3)"
+                               "  UNION ALL"
+                               "  (SELECT a.all_read_seq, NULL, " NEWS(
+                                   "3") " FROM (SELECT) AS one " NO_TASK " " NO_NOTIFICATION
+                                        "   WHERE a.all_read_seq > $2 AND $2 > 0)"
+                                        "  ORDER BY 1 LIMIT $3) AS c ON true "
+                                        "WHERE a.id = $1 ORDER BY c.seq",
 };
-enum { COLUMN_OWNER_SEQ, COLUMN_FLOOR, COLUMN_SEQ, COLUMN_IS_PURGED, COLUMN_TASK };
+enum {
+    COLUMN_OWNER_SEQ,
+    COLUMN_FLOOR,
+    COLUMN_UNREAD,
+    COLUMN_SEQ,
+    COLUMN_PURGED_ID,
+    COLUMN_KIND,
+    COLUMN_NOTIFICATION,
+    COLUMN_TASK = COLUMN_NOTIFICATION + NOTIFICATION_N_COLUMNS,
+};
 static pg_done_fn on_changes_read;
 
 void task_list_changes(const struct store_call *call, const struct uuid *owner_id, int64_t since,
@@ -188,13 +210,23 @@ void task_list_changes(const struct store_call *call, const struct uuid *owner_i
 static void read_change(const struct pg_rows *rows, int row, const struct task_listing *listing,
                         struct task_news *change)
 {
+    struct arena *arena = listing->call.arena;
+
     change->seq = pg_int(rows, row, COLUMN_SEQ);
-    change->is_purged = pg_bool(rows, row, COLUMN_IS_PURGED);
-    if (change->is_purged)
-        uuid_read(pg_text(rows, row, COLUMN_TASK), &change->task.id);
-    else
-        task_row_read(rows, row, COLUMN_TASK, &listing->owner_id, listing->call.arena,
-                      &change->task);
+    change->kind = (enum task_news_kind)pg_int(rows, row, COLUMN_KIND);
+    switch (change->kind) {
+    case NEWS_TASK:
+        task_row_read(rows, row, COLUMN_TASK, &listing->owner_id, arena, &change->task);
+        break;
+    case NEWS_TASK_PURGED:
+        uuid_read(pg_text(rows, row, COLUMN_PURGED_ID), &change->task.id);
+        break;
+    case NEWS_NOTIFICATION:
+        notification_row_read(rows, row, COLUMN_NOTIFICATION, arena, &change->notification);
+        break;
+    case NEWS_ALL_READ:
+        break;
+    }
 }
 
 static void read_changes(const struct pg_rows *rows, const struct task_listing *listing,
@@ -203,6 +235,7 @@ static void read_changes(const struct pg_rows *rows, const struct task_listing *
     *changes = (struct task_changes){
         .owner_seq = pg_int(rows, 0, COLUMN_OWNER_SEQ),
         .sync_floor = pg_int(rows, 0, COLUMN_FLOOR),
+        .unread = pg_int(rows, 0, COLUMN_UNREAD),
     };
     if (pg_is_null(rows, 0, COLUMN_SEQ)) /* the account's row alone */
         return;

@@ -5,6 +5,7 @@
 
 #include "common/events/task.h"
 #include "common/pg/pg.h"
+#include "services/backend/domain/app_notification.h"
 #include "services/backend/domain/task_query.h"
 #include "services/backend/store/store_call.h"
 
@@ -23,17 +24,22 @@ struct task_page {
 void task_list_read(const struct store_call *call, const struct uuid *owner_id,
                     const struct task_query *query, int64_t now_ms, struct task_page *page);
 
-/** The newest state of a task, or that it was purged: then of `task` only the id is there. */
+enum task_news_kind { NEWS_TASK, NEWS_TASK_PURGED, NEWS_NOTIFICATION, NEWS_ALL_READ };
+
+/** The newest state of a task or of what the app shows; that a task was purged: then of `task` only the
+ *  id is there; or that all notifications up to here were read. */
 struct task_news {
     int64_t seq;
-    bool is_purged;
+    enum task_news_kind kind;
     struct task task;
+    struct app_notification notification;
 };
 
 /** What changed, all of one instant. */
 struct task_changes {
     int64_t owner_seq;         /* the owner's newest; every change up to it is visible */
     int64_t sync_floor;        /* purges up to it are forgotten */
+    int64_t unread;            /* notifications */
     struct task_news *changes; /* by seq */
     size_t n_changes;
     bool has_more;

@@ -2,6 +2,7 @@
 
 #include "common/base/uuid.h"
 #include "common/events/event_types.h"
+#include "services/backend/domain/action_link.h"
 
 /* A purge on its way. */
 struct task_purging {
@@ -109,18 +110,21 @@ const struct pg_statement TASK_PURGE_REPLIES = {
     "WITH gone AS ("
     "  DELETE FROM idempotency WHERE (owner_id, key, item) IN ("
     "    SELECT owner_id, key, item FROM idempotency WHERE created_at < $1::timestamptz"
+    "    AND (created_at < $3::timestamptz OR key NOT LIKE '" ACTION_KEY_PREFIX "%')"
     "    ORDER BY created_at LIMIT $2::integer FOR UPDATE SKIP LOCKED)"
     "  RETURNING 1) "
     "SELECT count(*) FROM gone",
 };
 
-void task_purge_replies(const struct store_call *call, int64_t before, int64_t *n_purged)
+void task_purge_replies(const struct store_call *call, int64_t before, int64_t links_before,
+                        int64_t *n_purged)
 {
     struct pg_params params;
 
     pg_params_init(&params, call->arena);
     pg_add_time(&params, before);
     pg_add_int(&params, TASK_PURGE_STEP);
+    pg_add_time(&params, links_before);
     run(call, &TASK_PURGE_REPLIES, &params, n_purged);
 }
 

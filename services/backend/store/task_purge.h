@@ -20,7 +20,9 @@ void task_purge_trash(const struct store_call *call, int64_t before, int64_t now
 /** Forget up to TASK_PURGE_STEP tombstones from before `before`, and raise their owners' sync_floor. */
 void task_purge_tombstones(const struct store_call *call, int64_t before, int64_t *n_purged);
 
-/** Delete up to TASK_PURGE_STEP replies that were kept before `before`. */
-void task_purge_replies(const struct store_call *call, int64_t before, int64_t *n_purged);
+/** Delete up to TASK_PURGE_STEP replies that were kept before `before`; those of links in mails before
+ *  `links_before`: that a link was used is known as long as it is valid. */
+void task_purge_replies(const struct store_call *call, int64_t before, int64_t links_before,
+                        int64_t *n_purged);
 
 #endif
