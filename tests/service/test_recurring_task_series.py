@@ -536,6 +536,8 @@ def test_shuffled_repeated_and_on_three_replicas_the_right_one_comes_next(three:
         tell_any(world, now + rng.sample(told, min(len(told), 5)))
         world.fire_crons()
         world.take()
+    gone = lives.pop()
+    backend.delete_user(gone.owner_id)
     while bag or backend.untold:
         bag += backend.untold
         backend.untold.clear()
@@ -544,6 +546,7 @@ def test_shuffled_repeated_and_on_three_replicas_the_right_one_comes_next(three:
         world.settle()
         world.take()
     check_lives(world, lives)
+    assert world.database.execute(SCHEMA, "SELECT FROM series WHERE owner_id = %s", gone.owner_id) == []
     say_all_again(world)
 
 
@@ -554,14 +557,16 @@ def change_some(backend: SeriesBackend, series: Series) -> None:
     if newest["id"] in series.purged:
         return
     if newest["deleted_at"]:
-        kinds = ["restore"]
+        kinds = ["restore", "restore", "purge"]
     elif newest["status"] == "open":
         kinds += ["complete", "complete", "skip", "edit", "trash"] + ["stop"] * (backend.rng.random() < 0.1)
     else:
-        kinds += ["reopen", "edit"]
+        kinds += ["reopen", "edit", "trash"]
     kind = backend.rng.choice(kinds)
     if kind == "rename":
         backend.rename(backend.rng.choice(series.tasks))
+    elif kind == "purge":
+        backend.purge(series, newest)
     elif kind in ("restore", "reopen", "trash"):
         getattr(backend, kind)(newest)
     elif kind == "edit":
