@@ -20,6 +20,14 @@ enum {
     JUMP_BACK_DAYS = 2,
 };
 
+/* The calendar comes again after 28 years, but for a century without a leap day. So many periods on end
+ * have seen all the years, months and weeks that INTERVAL meets: what they have not, none has. */
+static const int futile_max[] = {[RULE_HOURLY] = 1,
+                                 [RULE_DAILY] = 1,
+                                 [RULE_WEEKLY] = 3000,
+                                 [RULE_MONTHLY] = 700,
+                                 [RULE_YEARLY] = 60};
+
 struct expansion {
     struct rule rule;
     const struct zone *zone; /* borrowed */
@@ -32,6 +40,7 @@ struct expansion {
     int64_t group[DAYS_A_YEAR]; /* the days of one period */
     int n_group, at_group;      /* how many, and the next one to give */
     int hour;                   /* HOURLY: the next one to look at of that day */
+    int n_futile;               /* periods on end of which BYSETPOS left nothing */
 
     int64_t last_at;
     int number;
@@ -48,7 +57,7 @@ static void forget_days(struct expansion *e)
     rule_days_free(e->days);
     e->days = NULL;
     e->has_day = false;
-    e->n_group = e->at_group = e->hour = 0;
+    e->n_group = e->at_group = e->hour = e->n_futile = 0;
 }
 
 static void start_days(struct expansion *e, int64_t from)
@@ -110,9 +119,11 @@ static bool next_group(struct expansion *e)
     }
     if (rule_days_may_clamp(rule))
         clamp_group(e);
-    if (rule->n_positions > 0)
-        choose_positions(e);
-    return true;
+    if (rule->n_positions == 0)
+        return true;
+    choose_positions(e);
+    e->n_futile = e->n_group > 0 ? 0 : e->n_futile + 1;
+    return e->n_futile < futile_max[rule->freq];
 }
 
 /** Give the next second on the wall that the rule names: of a day the start's time of day, or the

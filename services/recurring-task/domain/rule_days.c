@@ -1,9 +1,10 @@
-/* What libical 3.0 does is taken only where it holds: it ignores BYSETPOS with WEEKLY, takes
- * YEARLY;BYMONTHDAY for that day of the start's month alone, walks day by day for half a second before
- * it gives up a DAILY or MONTHLY rule that never matches. So three kinds of rule are asked of it:
- * YEARLY with lists of months and days, which it leaps through year by year (it serves MONTHLY, and
- * DAILY and HOURLY with lists, too), WEEKLY with days, and plain DAILY. The days it gives are held
- * against the rule's INTERVAL and lists once more. */
+/* What libical 3.0 does is taken only where it holds: with WEEKLY it ignores BYSETPOS, and gives the
+ * wrong weeks for an INTERVAL when the start is none of the BYDAYs; YEARLY;BYMONTHDAY is that day of
+ * the start's month alone to it; and it walks day by day for half a second before it gives up a DAILY
+ * or MONTHLY rule that never matches. So three kinds of rule are asked of it: YEARLY with lists of
+ * months and days, which it leaps through year by year (it serves MONTHLY, and DAILY and HOURLY with
+ * lists, too), plain WEEKLY for the first day of each week, and plain DAILY. The days that follow from
+ * these are held against the rule's INTERVAL and lists. */
 #include "services/recurring-task/domain/rule_days.h"
 
 #include <libical/ical.h>
@@ -20,7 +21,9 @@ enum {
     WEEKDAYS = 7,
     LAST_YEAR = 2299,
     LEAP_YEAR = 2000,
-    CLAMP_FROM = 28, /* the shortest month */
+    UNTIL_SPARE_DAYS = 8, /* a week, and a zone's distance from UTC */
+    SHORTEST_MONTH = 28,
+    LONGEST_MONTH = 31,
     /* from here on plain DAILY gives fewer days than the lists do */
     LONG_INTERVAL = 28,
 };
@@ -30,6 +33,8 @@ struct rule_days {
     struct local_time start;
     int64_t start_key;        /* the start's period */
     icalrecur_iterator *days; /* NULL: it has no more */
+    int64_t day;              /* the last one of it, */
+    int n_left;               /* and how many that follow it are still to be looked at */
 };
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -183,6 +188,36 @@ static bool meets_month(const struct rule_days *days)
     return false;
 }
 
+/** Return whether the n-th or n-th to last of a weekday can fall on a day of the list, in a month of
+ *  some length. */
+static bool can_fall_on(const struct rule *rule, int ordinal)
+{
+    for (int length = SHORTEST_MONTH; length <= LONGEST_MONTH; length++) {
+        int first = ordinal > 0 ? (ordinal - 1) * WEEKDAYS + 1 : length + ordinal * WEEKDAYS + 1;
+
+        for (int i = 0; i < rule->n_month_days; i++) {
+            int day = rule->month_days[i];
+
+            day = day > 0 ? day : length + 1 + day;
+            if (day >= first && day < first + WEEKDAYS)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool meets_ordinal(const struct rule *rule)
+{
+    bool in_year = rule->freq == RULE_YEARLY && rule->n_months == 0;
+
+    if (in_year || rule->n_days == 0 || rule->n_month_days == 0)
+        return true;
+    for (int i = 0; i < rule->n_days; i++)
+        if (rule->days[i].ordinal == 0 || can_fall_on(rule, rule->days[i].ordinal))
+            return true;
+    return false;
+}
+
 /** Return no less than how many days a period's set can have. */
 static int set_size_max(const struct rule *rule)
 {
@@ -192,7 +227,7 @@ static int set_size_max(const struct rule *rule)
     if (rule->freq < RULE_WEEKLY)
         return 1;
     if (rule->freq == RULE_WEEKLY)
-        return rule->n_days > 0 ? rule->n_days : 1;
+        return rule->n_days;
     if (rule->n_month_days > 0)
         return n_months * rule->n_month_days;
     if (rule->n_days == 0)
@@ -235,14 +270,14 @@ static void put_numbers(short *into, const int *numbers, int n_numbers)
 static int put_month_days(struct icalrecurrencetype *ical, const struct rule_days *days)
 {
     const struct rule *rule = &days->rule;
-    int n = 0, from = 1, to = 31;
+    int n = 0, from = 1, to = LONGEST_MONTH;
 
     if (rule->n_month_days > 0 && rule->n_month_days < ICAL_BY_MONTHDAY_SIZE) {
         put_numbers(ical->by_month_day, rule->month_days, rule->n_month_days);
         return rule->n_month_days;
     }
     if (rule_days_may_clamp(rule)) {
-        from = days->start.day < CLAMP_FROM ? days->start.day : CLAMP_FROM;
+        from = days->start.day < SHORTEST_MONTH ? days->start.day : SHORTEST_MONTH;
         to = days->start.day;
     } else if (rule->n_days > 0) {
         return 0;
@@ -273,16 +308,10 @@ static void put_year(struct icalrecurrencetype *ical, const struct rule_days *da
     }
 }
 
-static void put_week(struct icalrecurrencetype *ical, const struct rule_days *days)
+static void put_weeks(struct icalrecurrencetype *ical, const struct rule *rule)
 {
-    struct rule rule = days->rule;
-
-    if (rule.n_days == 0)
-        rule.days[rule.n_days++] = (struct rule_day){0, local_time_weekday(&days->start)};
     ical->freq = ICAL_WEEKLY_RECURRENCE;
-    ical->interval = (short)rule.interval;
-    ical->week_start = (icalrecurrencetype_weekday)((rule.week_start + 1) % WEEKDAYS + 1);
-    put_weekdays(ical, &rule);
+    ical->interval = (short)rule->interval;
 }
 
 static void put_plain_days(struct icalrecurrencetype *ical, const struct rule *rule)
@@ -307,31 +336,50 @@ static bool has_lists(const struct rule *rule)
     return rule->n_months + rule->n_month_days + rule->n_days > 0;
 }
 
-struct rule_days *rule_days_new(const struct rule *rule, const struct local_time *start,
-                                int64_t from)
+/** Return the last day that need be looked at. */
+static int64_t last_day(const struct rule *rule)
 {
-    struct rule_days *days = MEM_NEW(struct rule_days);
-    struct icalrecurrencetype ical;
     struct local_time last = {.year = LAST_YEAR, .month = 12, .day = 31};
-    int64_t key = rule_days_period(rule, from);
+    int64_t day = day_of(&last);
 
-    days->rule = *rule;
-    days->start = *start;
-    days->start_key = rule_days_period(rule, day_of(start));
-    if (!meets_weekday(days) || !meets_month(days) || !meets_position(rule))
-        return days;
+    if (rule->has_until && day_of(&rule->until) + UNTIL_SPARE_DAYS < day)
+        day = day_of(&rule->until) + UNTIL_SPARE_DAYS;
+    return day;
+}
+
+static icalrecur_iterator *start_ical(const struct rule_days *days, int64_t from)
+{
+    const struct rule *rule = &days->rule;
+    int64_t key = rule_days_period(rule, from);
+    struct icalrecurrencetype ical;
+
     if (rule->freq != RULE_HOURLY)
         key -= (key - days->start_key) % rule->interval;
     icalrecurrencetype_clear(&ical);
     if (rule->freq == RULE_WEEKLY)
-        put_week(&ical, days);
+        put_weeks(&ical, rule);
     else if (rule->freq >= RULE_MONTHLY ||
              (has_lists(rule) && (rule->freq == RULE_HOURLY || rule->interval < LONG_INTERVAL)))
         put_year(&ical, days);
     else
         put_plain_days(&ical, rule);
-    ical.until = ical_date(day_of(&last));
-    days->days = icalrecur_iterator_new(ical, ical_date(period_first_day(rule, key)));
+    ical.until = ical_date(last_day(rule));
+    return icalrecur_iterator_new(ical, ical_date(period_first_day(rule, key)));
+}
+
+struct rule_days *rule_days_new(const struct rule *rule, const struct local_time *start,
+                                int64_t from)
+{
+    struct rule_days *days = MEM_NEW(struct rule_days);
+
+    days->rule = *rule;
+    days->start = *start;
+    days->start_key = rule_days_period(rule, day_of(start));
+    if (rule->freq == RULE_WEEKLY && rule->n_days == 0)
+        days->rule.days[days->rule.n_days++] = (struct rule_day){0, local_time_weekday(start)};
+    if (meets_weekday(days) && meets_month(days) && meets_ordinal(rule) &&
+        meets_position(&days->rule))
+        days->days = start_ical(days, from);
     return days;
 }
 
@@ -344,17 +392,34 @@ void rule_days_free(struct rule_days *days)
     mem_free(days);
 }
 
+/** Look at the next day: one that follows from the last one of libical, or a new one of it. */
+static bool step(struct rule_days *days)
+{
+    struct icaltimetype time;
+    struct local_time date;
+
+    if (days->n_left > 0) {
+        days->n_left--;
+        days->day++;
+        return true;
+    }
+    if (days->days == NULL)
+        return false;
+    time = icalrecur_iterator_next(days->days);
+    date = (struct local_time){.year = time.year, .month = time.month, .day = time.day};
+    if (icaltime_is_null_time(time) || date.year > LAST_YEAR)
+        return false;
+    days->day = day_of(&date);
+    days->n_left = days->rule.freq == RULE_WEEKLY ? WEEKDAYS - 1 : 0;
+    return true;
+}
+
 bool rule_days_next(struct rule_days *days, int64_t *day)
 {
     const struct rule *rule = &days->rule;
 
-    while (days->days != NULL) {
-        struct icaltimetype time = icalrecur_iterator_next(days->days);
-        struct local_time date = {.year = time.year, .month = time.month, .day = time.day};
-
-        if (icaltime_is_null_time(time) || date.year > LAST_YEAR)
-            break;
-        *day = day_of(&date);
+    while (step(days)) {
+        *day = days->day;
         if ((rule->freq == RULE_HOURLY ||
              (rule_days_period(rule, *day) - days->start_key) % rule->interval == 0) &&
             fits_lists(rule, *day))
