@@ -346,6 +346,28 @@ def test_a_hole_is_told_once_it_is_old(service: Service, database: Database) -> 
     assert status == 0 and " 0 holes," in lines[-1], lines
 
 
+@pytest.mark.parametrize(
+    ("source", "topics"),
+    [
+        ("/todo/backend", ("task-events", "notifications", "user-events")),
+        ("/todo/recurring-task", ("recurrences",) * 3),
+        ("/todo/notification", ("reminders", "notifications", "reminders")),
+    ],
+)
+def test_a_source_counts_over_all_of_its_topics(service: Service, source: str, topics: tuple[str, ...]) -> None:
+    owner = new_id()
+    numbered = list(zip(topics, ("1", "2", "4"), strict=True))
+    for topic, seq in numbered:
+        deliver(service, topic, new_event(owner, source=source, seq=seq))
+    _, lines = verify(service, "--patience", "0")
+    assert [line for line in lines if owner in line] == [
+        f"hole: owner {owner} entry 3: seq 3 has not arrived, seq 4 has"
+    ]
+    deliver(service, topics[0], new_event(owner, source=source, seq="3"))
+    _, lines = verify(service, "--patience", "0")
+    assert " 0 holes," in lines[-1], lines
+
+
 def test_a_number_that_came_twice_is_told(service: Service, database: Database) -> None:
     owner = new_id()
     for topic in ("user-events", "task-events"):

@@ -18,9 +18,11 @@
 
 enum { PATIENCE_MIN_DEFAULT = 10, PATIENCE_MIN_MAX = 100000, PROGRESS_MS = 5000 };
 
-/* Every number that backend draws for a change is on one of these two, once. */
+/* Every number that a source draws for a change is on one of its topics, once. */
 static const struct walk_source sources[] = {
-    {"/todo/backend", {TOPIC_TASK_EVENTS, TOPIC_USER_EVENTS}},
+    {"/todo/backend", {TOPIC_TASK_EVENTS, TOPIC_USER_EVENTS, TOPIC_NOTIFICATIONS}},
+    {"/todo/recurring-task", {TOPIC_RECURRENCES}},
+    {"/todo/notification", {TOPIC_REMINDERS, TOPIC_NOTIFICATIONS}},
 };
 enum { N_SOURCES = sizeof(sources) / sizeof(sources[0]) };
 
