@@ -39,6 +39,7 @@ def seconds(text: str) -> float:
 @dataclasses.dataclass
 class Series:
     id: str
+    anchor: str
     completed: list[int]  # the occurrences that he was told are completed, in that order
 
 
@@ -81,7 +82,7 @@ class Player(threading.Thread):
             tomorrow = datetime.datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + datetime.timedelta(days=1)
             for rule in SERIES:
                 task = self.recurring(tomorrow.timestamp(), rule)
-                self.series.append(Series(task["series_id"], []))
+                self.series.append(Series(task["series_id"], task["anchor"], []))
             # half an hour beside the next hour: the number of those passed does not change meanwhile
             self.passing_from = time.time() - PASSING_HOURS * 3600 - 1800
             self.passing = self.recurring(self.passing_from, PASSING)["series_id"]
