@@ -13,11 +13,11 @@ import httpx
 import psycopg
 import pytest
 
-pytest.register_assert_rewrite("support.series", "support.streams")
+pytest.register_assert_rewrite("support.series_backend", "support.streams")
 
 from support.fake_sidecar import Published
 from support.postgres import Cluster, Database
-from support.series import DAY_MS, FUTURE_MS, Series, SeriesBackend, ms, now_ms, text
+from support.series_backend import DAY_MS, FUTURE_MS, Series, SeriesBackend, ms, now_ms, text
 from support.service import Service
 from support.streams import Event, tell
 from support.waiting import wait_for
