@@ -25,6 +25,8 @@ import httpx
 
 from .waiting import LIMIT_S, wait_for
 
+HELD = -1  # the status of a failure that is none, only late
+
 
 def random_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
@@ -45,6 +47,8 @@ class Call:
     headers: dict[str, str]  # names in lower case
     body: bytes
     status: int = 0  # what it was answered
+    came_s: float = 0.0  # monotonic, as the next
+    left_s: float = 0.0  # 0: not answered yet
 
     @property
     def json(self) -> Any:
@@ -127,6 +131,10 @@ class FakeSidecar:
         with self._lock:
             self._failures.append(Failure(method, prefix, status, times, body, delay_s))
 
+    def hold(self, method: str, prefix: str, delay_s: float, times: int = -1) -> None:
+        """Do what the next `times` such calls ask at once, but answer only after a while."""
+        self.fail(method, prefix, HELD, times, delay_s=delay_s)
+
     def fail_entries(self, *ids: str) -> None:
         """Refuse these event ids inside a bulk that otherwise succeeds, until `clear_failures`."""
         with self._lock:
@@ -161,6 +169,17 @@ class FakeSidecar:
 
         return wait_for(f"{n} events on {topic}", enough, limit_s)
 
+    def most_at_once(self, method: str, prefix: str, since_s: float = 0) -> int:
+        """How many such calls were being answered at the same time, at the most, of those that came
+        since an instant of the monotonic clock."""
+        calls = [c for c in self.calls_of(method, prefix) if c.came_s >= since_s]
+        edges = [(c.came_s, 1) for c in calls] + [(c.left_s, -1) for c in calls if c.left_s]
+        most = now = 0
+        for _, step in sorted(edges):
+            now += step
+            most = max(most, now)
+        return most
+
     def calls_of(self, method: str, prefix: str) -> list[Call]:
         with self._lock:
             return [c for c in self.calls if c.method == method and c.path.startswith(prefix)]
@@ -191,13 +210,14 @@ class FakeSidecar:
             if call.headers.get("dapr-api-token") != self.dapr_token:
                 return 401, b'{"errorCode":"ERR_UNAUTHENTICATED"}', 0
             failure = self._find_failure(call)
-            if failure:
+            if failure and failure.status != HELD:
                 return failure.status, failure.body.encode(), failure.delay_s
+            delay_s = failure.delay_s if failure else 0
             for method, pattern, answer in ROUTES:
                 match = re.fullmatch(pattern, call.path)
                 if match and method == call.method:
                     status, body = answer(self, call, *map(urllib.parse.unquote, match.groups()))
-                    return status, b"" if body is None else json.dumps(body).encode(), 0
+                    return status, b"" if body is None else json.dumps(body).encode(), delay_s
             return 404, b'{"errorCode":"ERR_NOT_FOUND"}', 0
 
     def _find_failure(self, call: Call) -> Failure | None:
@@ -300,10 +320,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             {k.lower(): v for k, v in self.headers.items()},
             self.rfile.read(length),
         )
+        call.came_s = time.monotonic()
         status, body, delay_s = self.server.sidecar.handle(call)
         call.status = status
         if delay_s:
             threading.Event().wait(delay_s)
+        call.left_s = time.monotonic()
         if status == 0:
             self.close_connection = True
             return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import ctypes
+import ctypes.util
 import datetime
 import itertools
 import json
-import time
+import secrets
 import uuid
 from typing import Any
 
@@ -276,16 +279,42 @@ def mails_to(sidecar: FakeSidecar, user: User) -> list[dict[str, Any]]:
 
 def is_settled(database: Database) -> bool:
     """Nothing is left to be scheduled, and nothing is due or claimed."""
-    return (
-        database.value(
-            "notification",
-            "SELECT (SELECT count(*) FROM task WHERE unscheduled)"
-            " + (SELECT count(*) FROM app_user WHERE spread_after IS NOT NULL)"
-            " + (SELECT count(*) FROM delivery WHERE state = 1 OR state IN (0, 2) AND next_try_at <= now())",
-        )
-        == 0
+    return unsettled(database) == (0, 0, 0)
+
+
+def unsettled(database: Database) -> tuple[int, int, int]:
+    """How many tasks are to be scheduled, users to be spread, deliveries due or claimed."""
+    (counts,) = database.execute(
+        "notification",
+        "SELECT (SELECT count(*) FROM task t JOIN app_user u ON u.id = t.owner_id WHERE t.unscheduled),"
+        " (SELECT count(*) FROM app_user WHERE spread_after IS NOT NULL),"
+        " (SELECT count(*) FROM delivery WHERE state = 1 OR state IN (0, 2) AND next_try_at <= now())",
     )
+    return counts
 
 
-def now() -> float:
-    return time.time()
+# ---- addresses
+
+
+def seal(keys: dict[str, str], content: dict[str, str]) -> str:
+    """As backend does it: common/seal/sealed.h."""
+    sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
+    message, nonce = json.dumps(content).encode(), secrets.token_bytes(24)
+    box = ctypes.create_string_buffer(len(message) + 16)
+    key = base64.b64decode(keys[keys["active"]])
+    done = sodium.crypto_secretbox_xchacha20poly1305_easy(box, message, ctypes.c_ulonglong(len(message)), nonce, key)
+    assert done == 0
+    return f"{keys['active']}.{base64.urlsafe_b64encode(nonce + box.raw).rstrip(b'=').decode()}"
+
+
+def webhook(sidecar: FakeSidecar, url: str, created: float = -3600) -> tuple[dict[str, Any], str]:
+    """A webhook of a user, made so many seconds from now, and its secret."""
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    address = {
+        "id": uuid7(),
+        "channel": "webhook",
+        "name": "hook",
+        "sealed": seal(sidecar.secrets["channel-keys"], {"url": url, "secret": secret}),
+        "created_at": text(at(created)),
+    }
+    return address, secret

@@ -144,8 +144,9 @@ static void want(struct comparison *c, const struct reminder *reminder, struct d
     const struct delivery_row *row = find_row(c, wanted);
     int64_t late_ms = job->now_ms - wanted->remind_at;
 
-    if (wanted->channel != CHANNEL_APP)
-        wanted->held_until = quiet_end(&job->user.settings, job->user.zone, wanted->remind_at);
+    if (wanted->channel != CHANNEL_APP) /* what is late is held by the quiet hours of now */
+        wanted->held_until = quiet_end(&job->user.settings, job->user.zone,
+                                       late_ms < 0 ? wanted->remind_at : job->now_ms);
     wanted->next_try_at =
         wanted->held_until > wanted->remind_at ? wanted->held_until : wanted->remind_at;
     if (row != NULL) {
