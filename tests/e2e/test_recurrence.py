@@ -118,7 +118,7 @@ def test_an_occurrence_can_be_skipped_and_a_series_stopped(stack, person):
     wait_until_decided(stack, person, second["id"])
     assert numbers(occurrences(person, first["series_id"])) == [1, 2]
     listed = list(person.pages(f"/series/{first['series_id']}/occurrences?limit=50", "occurrences"))
-    shown = {entry["occurrence"]: entry["status"] for entry in listed}
+    shown = {entry["number"]: entry["status"] for entry in listed}
     assert shown == {1: "skipped", 2: "completed"}
 
 
