@@ -37,6 +37,8 @@ const struct route routes[] = {
     {HTTP_POST, "/api/v1/notifications/read", notification_read_all_start},
     {HTTP_POST, "/api/v1/notifications/{id}/read", notification_read_start},
     {HTTP_GET, "/api/v1/reminders", reminder_list_start},
+    {HTTP_GET, "/api/v1/actions/{token}", action_show_start},
+    {HTTP_POST, "/api/v1/actions/{token}", action_do_start},
 
     /* tasks */
     {HTTP_GET, "/api/v1/tasks", task_list_start},

@@ -10,5 +10,6 @@ http_handler_fn channel_list_start, channel_add_start, channel_drop_start;
 http_handler_fn push_key_start;
 http_handler_fn notification_list_start, notification_read_start, notification_read_all_start;
 http_handler_fn reminder_list_start;
+http_handler_fn action_show_start, action_do_start;
 
 #endif
