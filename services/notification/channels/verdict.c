@@ -106,17 +106,18 @@ static int read_reply(const char *text)
     return is_code ? (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0') : 0;
 }
 
-/* What the commonest enhanced status codes mean (RFC 3463), less their class. */
+/* What the commonest enhanced status codes mean (RFC 3463). */
 static const char *read_meaning(const char *reply)
 {
     static const struct {
         const char *code, *meaning;
     } meanings[] = {
-        {".1.1", "there is no such mailbox"}, {".1.2", "there is no such mail domain"},
-        {".1.10", "it takes no mail"},        {".2.1", "the mailbox is closed"},
-        {".2.2", "the mailbox is full"},      {".7.1", "it does not want this mail"},
+        {"5.1.1", "there is no such mailbox"},   {"5.1.2", "there is no such mail domain"},
+        {"5.1.10", "it takes no mail"},          {"5.2.1", "the mailbox is closed"},
+        {"5.2.2", "the mailbox is full"},        {"4.2.2", "the mailbox is full"},
+        {"5.7.1", "it does not want this mail"},
     };
-    const char *code = strlen(reply) > 5 ? reply + 5 : "";
+    const char *code = strlen(reply) > 4 ? reply + 4 : "";
 
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         size_t length = strlen(meanings[i].code);
