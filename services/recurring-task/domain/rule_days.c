@@ -21,7 +21,6 @@ enum {
     WEEKDAYS = 7,
     LAST_YEAR = 2299,
     LEAP_YEAR = 2000,
-    UNTIL_SPARE_DAYS = 8, /* a week, and a zone's distance from UTC */
     SHORTEST_MONTH = 28,
     LONGEST_MONTH = 31,
     /* from here on plain DAILY gives fewer days than the lists do */
@@ -173,18 +172,23 @@ static bool has_month_day(const struct rule *rule, int month)
     return rule->n_month_days == 0;
 }
 
-static bool meets_month(const struct rule_days *days)
+/** Return whether the month is one of the rule's, and MONTHLY's INTERVAL comes to it. */
+static bool meets_month(const struct rule_days *days, int month)
 {
     const struct rule *rule = &days->rule;
+    bool is_met = rule->freq != RULE_MONTHLY;
 
-    for (int i = 0; i < MONTHS; i++) {
-        int step = rule->freq == RULE_MONTHLY ? rule->interval : 1;
-        int month = (days->start.month - 1 + i * step) % MONTHS + 1;
+    for (int i = 0; i < MONTHS && !is_met; i++)
+        is_met = (days->start.month - 1 + i * rule->interval) % MONTHS + 1 == month;
+    return is_met && (rule->n_months == 0 || has_number(rule->months, rule->n_months, month)) &&
+           has_month_day(rule, month);
+}
 
-        if ((rule->n_months == 0 || has_number(rule->months, rule->n_months, month)) &&
-            has_month_day(rule, month))
+static bool meets_some_month(const struct rule_days *days)
+{
+    for (int month = 1; month <= MONTHS; month++)
+        if (meets_month(days, month))
             return true;
-    }
     return false;
 }
 
@@ -265,6 +269,15 @@ static void put_numbers(short *into, const int *numbers, int n_numbers)
         into[i] = (short)numbers[i];
 }
 
+/** Return whether all days are such as the second Monday of a month: these are fewer than any others. */
+static bool counts_in_months(const struct rule *rule)
+{
+    for (int i = 0; i < rule->n_days; i++)
+        if (rule->days[i].ordinal == 0)
+            return false;
+    return rule->n_days > 0 && (rule->freq == RULE_MONTHLY || rule->n_months > 0);
+}
+
 /** Name the days of the month: the rule's, or those of which the month's end takes one, or where
  *  there are only months all. Return how many. */
 static int put_month_days(struct icalrecurrencetype *ical, const struct rule_days *days)
@@ -272,6 +285,8 @@ static int put_month_days(struct icalrecurrencetype *ical, const struct rule_day
     const struct rule *rule = &days->rule;
     int n = 0, from = 1, to = LONGEST_MONTH;
 
+    if (counts_in_months(rule))
+        return 0;
     if (rule->n_month_days > 0 && rule->n_month_days < ICAL_BY_MONTHDAY_SIZE) {
         put_numbers(ical->by_month_day, rule->month_days, rule->n_month_days);
         return rule->n_month_days;
@@ -291,21 +306,19 @@ static int put_month_days(struct icalrecurrencetype *ical, const struct rule_day
 static void put_year(struct icalrecurrencetype *ical, const struct rule_days *days)
 {
     const struct rule *rule = &days->rule;
-    int n_month_days = put_month_days(ical, days);
+    int n_month_days = put_month_days(ical, days), n = 0;
 
     ical->freq = ICAL_YEARLY_RECURRENCE;
     if (rule->freq == RULE_YEARLY)
         ical->interval = (short)rule->interval;
     if (n_month_days == 0)
         put_weekdays(ical, rule);
-    if (rule->n_months > 0) {
-        put_numbers(ical->by_month, rule->months, rule->n_months);
-    } else if (rule->freq == RULE_YEARLY && rule_days_may_clamp(rule)) {
-        put_numbers(ical->by_month, &days->start.month, 1);
-    } else if (rule->freq == RULE_MONTHLY || n_month_days > 0) {
+    if (rule->freq == RULE_YEARLY && rule_days_may_clamp(rule) && rule->n_months == 0)
+        ical->by_month[n++] = (short)days->start.month;
+    else if (rule->freq == RULE_MONTHLY || rule->n_months > 0 || n_month_days > 0)
         for (int month = 1; month <= MONTHS; month++)
-            ical->by_month[month - 1] = (short)month;
-    }
+            if (meets_month(days, month))
+                ical->by_month[n++] = (short)month;
 }
 
 static void put_weeks(struct icalrecurrencetype *ical, const struct rule *rule)
@@ -336,15 +349,17 @@ static bool has_lists(const struct rule *rule)
     return rule->n_months + rule->n_month_days + rule->n_days > 0;
 }
 
-/** Return the last day that need be looked at. */
+/** Return the last day that need be looked at: the end of a year and its last week, so that no period
+ *  is cut short for BYSETPOS. */
 static int64_t last_day(const struct rule *rule)
 {
     struct local_time last = {.year = LAST_YEAR, .month = 12, .day = 31};
-    int64_t day = day_of(&last);
 
-    if (rule->has_until && day_of(&rule->until) + UNTIL_SPARE_DAYS < day)
-        day = day_of(&rule->until) + UNTIL_SPARE_DAYS;
-    return day;
+    if (rule->has_until && rule->until.year < LAST_YEAR - 1) {
+        last.year = rule->until.year + 1;
+        last.month = 1;
+    }
+    return day_of(&last);
 }
 
 static icalrecur_iterator *start_ical(const struct rule_days *days, int64_t from)
@@ -377,7 +392,7 @@ struct rule_days *rule_days_new(const struct rule *rule, const struct local_time
     days->start_key = rule_days_period(rule, day_of(start));
     if (rule->freq == RULE_WEEKLY && rule->n_days == 0)
         days->rule.days[days->rule.n_days++] = (struct rule_day){0, local_time_weekday(start)};
-    if (meets_weekday(days) && meets_month(days) && meets_ordinal(rule) &&
+    if (meets_weekday(days) && meets_some_month(days) && meets_ordinal(rule) &&
         meets_position(&days->rule))
         days->days = start_ical(days, from);
     return days;
