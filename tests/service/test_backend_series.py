@@ -551,6 +551,54 @@ class TestTrash:
         assert service.database.value("backend", "SELECT count(*) FROM series WHERE owner_id = %s", ada.id) == 0
 
 
+def test_the_export_has_each_series_with_its_tasks(ada: User, sidecar: FakeSidecar) -> None:
+    first, other = add(ada), add(ada)
+    plain(ada)
+    make_next(ada, sidecar, first)
+    export = ada.get("/account/export").json()
+    assert len(export["tasks"]) == 4
+    series = {s["id"]: s for s in export["series"]}
+    assert set(series) == {first["series_id"], other["series_id"]}
+    for task in (first, other):
+        expected = series_of(ada, task)
+        del expected["newest"]
+        assert series[task["series_id"]] == expected
+
+
+def test_of_a_deleted_account_no_series_is_left(service_maker, cluster) -> None:
+    service = service_maker(cluster.new_database(), settings={**SETTINGS, "PURGE_INTERVAL_S": "1"}).start()
+    eve = User(service)
+    add(eve)
+    eve.post("/account/delete", json={"password": eve.password})
+    wait_for(
+        "tasks and series to be gone",
+        lambda: service.database.value("backend", "SELECT (SELECT count(*) FROM task) + (SELECT count(*) FROM series)")
+        == 0,
+    )
+
+
+def test_the_purge_of_the_trash_ends_series_and_forgets_them(service_maker, cluster) -> None:
+    service = service_maker(cluster.new_database(), settings={**SETTINGS, "PURGE_INTERVAL_S": "1"}).start()
+    eve = User(service)
+    whole, newest, older = add(eve), add(eve), add(eve)
+    doomed = [whole]
+    for first, is_newest in ((newest, True), (older, False)):
+        second = make_next(eve, service.sidecar, first)
+        doomed.append(second if is_newest else first)
+    for task in doomed:
+        eve.delete(f"/tasks/{task['id']}")
+    service.database.execute(
+        "backend", "UPDATE task SET deleted_at = now() - interval '31 days' WHERE deleted_at IS NOT NULL"
+    )
+    wait_for("the trash to be purged", lambda: eve.get("/tasks?trash=true").json()["tasks"] == [])
+    refused(eve.get(f"/series/{whole['series_id']}"), 404)
+    ended = series_of(eve, newest)
+    assert ended["stopped_at"] is not None and ended["newest"] is None
+    assert series_of(eve, older)["stopped_at"] is None
+    deliver(service.sidecar, due_event(doomed[1]))
+    assert [t["occurrence"] for t in occurrences(eve, newest)] == [1]
+
+
 def test_the_events_are_as_described(service: Service, ada: User, sidecar: FakeSidecar) -> None:
     """An occurrence's event is read by all who learn from it: common/events reads what it wrote."""
     first = add(ada, reminders=[{"offset": "-PT1H"}, {"at": DUE}])

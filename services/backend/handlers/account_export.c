@@ -1,7 +1,7 @@
-/* GET /account/export — all that backend keeps about the user, as JSON, a page of tasks and notifications
- * at a time. The first page also has the account, the sessions, the personal API tokens, the settings
- * of reminders and the channels, without any secret. What
- * happened is audit's: GET /history. */
+/* GET /account/export — all that backend keeps about the user, as JSON, a page of tasks (with the series
+ * that they are of) and notifications at a time. The first page also has the account, the sessions, the
+ * personal API tokens, the settings of reminders and the channels, without any secret. What happened is
+ * audit's: GET /history. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -10,6 +10,7 @@
 #include "services/backend/app.h"
 #include "services/backend/domain/account_channels.h"
 #include "services/backend/handlers/account_handlers.h"
+#include "services/backend/handlers/series_body.h"
 #include "services/backend/request.h"
 #include "services/backend/store/account_whole.h"
 #include "services/backend/store/api_token_store.h"
@@ -25,14 +26,15 @@ struct account_export {
     struct session_list sessions;
     struct api_token_list tokens;
     struct task_changes changes;
+    struct series_list series; /* of the page's tasks */
 };
-static flow_step_fn read_query, load_account, load_sessions, load_tokens, load_tasks;
+static flow_step_fn read_query, load_account, load_sessions, load_tokens, load_tasks, load_series;
 static flow_finish_fn reply_and_free;
 static store_done_fn on_loaded;
 static const struct flow_plan account_export_plan = {
     .name = "account_export",
     .steps = {request_authenticate, read_query, load_account, load_sessions, load_tokens,
-              load_tasks},
+              load_tasks, load_series},
     .finish = reply_and_free,
 };
 
@@ -120,6 +122,37 @@ static enum flow_next load_tasks(struct flow *flow)
     return FLOW_WAIT;
 }
 
+/* A series is there as long as a task of it is: with the tasks all come. */
+static enum flow_next load_series(struct flow *flow)
+{
+    struct account_export *e = (struct account_export *)flow;
+    const struct task_changes *changes = &e->changes;
+    const struct store_call call = call_of(e);
+    struct json_texts ids = {ARENA_NEW_ARRAY(&flow->arena, changes->n_changes, const char *), 0};
+
+    for (size_t i = 0; i < changes->n_changes; i++) {
+        const struct task_news *news = &changes->changes[i];
+
+        if (news->kind == NEWS_TASK && news->task.series_id.text[0] != '\0')
+            ids.items[ids.n_items++] = news->task.series_id.text;
+    }
+    if (ids.n_items == 0)
+        return FLOW_NEXT;
+    series_store_list(&call, &e->request.who.user_id, &ids, &e->series);
+    return FLOW_WAIT;
+}
+
+static void write_series(struct json_out *json, const struct series_list *list)
+{
+    json_open_array(json, "series");
+    for (size_t i = 0; i < list->n_series; i++) {
+        json_open_object(json, NULL);
+        series_body_write(json, &list->series[i]);
+        json_close_object(json);
+    }
+    json_close_array(json);
+}
+
 static void write_tasks(struct json_out *json, const struct task_changes *changes)
 {
     json_open_array(json, "tasks");
@@ -169,6 +202,7 @@ static void reply(struct account_export *e)
         account_write_channels(&json, &e->account);
     }
     write_tasks(&json, changes);
+    write_series(&json, &e->series);
     write_notifications(&json, changes);
     json_text(&json, "next_cursor",
               changes->has_more ? arena_format(&e->request.flow.arena, "%" PRId64,

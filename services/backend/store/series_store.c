@@ -126,38 +126,37 @@ static void on_occurrences_read(void *arg, const struct pg_rows *rows, const str
     finish(c, err);
 }
 
-const struct pg_statement SERIES_PAGE = {
-    "series_page",
-    "SELECT " SERIES_COLUMNS " FROM series s WHERE s.owner_id = $1::uuid "
-    "AND s.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') "
-    "ORDER BY s.id LIMIT $3::integer",
+const struct pg_statement SERIES_LIST = {
+    "series_list",
+    "SELECT " SERIES_COLUMNS
+    " FROM series s WHERE s.owner_id = $1::uuid AND s.id = ANY ($2::uuid[]) "
+    "ORDER BY s.id",
 };
-static pg_done_fn on_page_read;
+static pg_done_fn on_list_read;
 
-void series_store_page(const struct store_call *call, const struct uuid *owner_id,
-                       const struct uuid *after, int64_t limit, struct series_page *page)
+void series_store_list(const struct store_call *call, const struct uuid *owner_id,
+                       const struct json_texts *ids, struct series_list *list)
 {
     struct pg_params params;
 
     pg_params_init(&params, call->arena);
     pg_add_text(&params, owner_id->text);
-    pg_add_text(&params, after->text[0] == '\0' ? NULL : after->text);
-    pg_add_int(&params, limit + 1);
-    pg_query(call->pool, &SERIES_PAGE, &params, on_page_read,
-             series_call_new(call, owner_id, limit, page));
+    pg_add_texts(&params, ids->items, ids->n_items);
+    pg_query(call->pool, &SERIES_LIST, &params, on_list_read,
+             series_call_new(call, owner_id, 0, list));
 }
 
-static void on_page_read(void *arg, const struct pg_rows *rows, const struct err *err)
+static void on_list_read(void *arg, const struct pg_rows *rows, const struct err *err)
 {
     struct series_call *c = arg;
-    struct series_page *page = c->target;
+    struct series_list *list = c->target;
 
-    *page = (struct series_page){0};
+    *list = (struct series_list){0};
     if (err == NULL) {
-        page->n_series = cut_rows(rows, c->limit, &page->has_more);
-        page->series = ARENA_NEW_ARRAY(c->call.arena, page->n_series, struct series);
-        for (size_t i = 0; i < page->n_series; i++)
-            series_row_read(rows, (int)i, 0, c->call.arena, &page->series[i]);
+        list->n_series = (size_t)pg_n_rows(rows);
+        list->series = ARENA_NEW_ARRAY(c->call.arena, list->n_series, struct series);
+        for (size_t i = 0; i < list->n_series; i++)
+            series_row_read(rows, (int)i, 0, c->call.arena, &list->series[i]);
     }
     finish(c, err);
 }

@@ -8,7 +8,7 @@
 #include "services/backend/domain/series.h"
 #include "services/backend/store/store_call.h"
 
-extern const struct pg_statement SERIES_GET, SERIES_OCCURRENCES, SERIES_PAGE, OCCURRENCE_ADD;
+extern const struct pg_statement SERIES_GET, SERIES_OCCURRENCES, SERIES_LIST, OCCURRENCE_ADD;
 
 /** A series and the task of its newest occurrence. */
 struct series_state {
@@ -40,14 +40,13 @@ void series_store_occurrences(const struct store_call *call, const struct uuid *
                               const struct uuid *id, int64_t before, int64_t limit,
                               struct occurrence_page *page);
 
-struct series_page {
+struct series_list {
     struct series *series;
     size_t n_series;
-    bool has_more;
 };
-/** Read up to `limit` of an owner's series, by id, after `after` ("": from the first). */
-void series_store_page(const struct store_call *call, const struct uuid *owner_id,
-                       const struct uuid *after, int64_t limit, struct series_page *page);
+/** Read those of an owner's series that are among `ids`. */
+void series_store_list(const struct store_call *call, const struct uuid *owner_id,
+                       const struct json_texts *ids, struct series_list *list);
 
 /** The next occurrence, ready to be stored. All is borrowed until the call returns. */
 struct occurrence_write {

@@ -55,7 +55,7 @@ const struct pg_statement *const backend_statements[] = {
     &TASK_CHANGES,
     &SERIES_GET,
     &SERIES_OCCURRENCES,
-    &SERIES_PAGE,
+    &SERIES_LIST,
     &OCCURRENCE_ADD,
     LISTS_OF(TASK_LISTS),
     LISTS_OF(TASK_SEARCHES),
