@@ -81,7 +81,8 @@ static void write_when(const struct mail_page *page, struct buf *out)
 
     if (outgoing->due_at != 0) {
         buf_add_text(out, "<p style=\"margin:0 0 8px;font-size:16px;line-height:24px\">");
-        buf_add_text(out, outgoing->due_at < page->now_ms ? "It was due " : "It is due ");
+        buf_add_text(out, words_is_overdue(outgoing->due_at, page->now_ms) ? "It was due "
+                                                                           : "It is due ");
         add_time(out, page, outgoing->due_at);
         buf_add_text(out, ".</p>");
     }
@@ -108,7 +109,7 @@ static void write_tasks(const struct mail_page *page, struct buf *out)
         add_title(out, task->title);
         if (task->due_at != 0) {
             buf_format(out, "<br><span class=\"quiet\" style=\"color:#57606a\">%s",
-                       task->due_at < page->now_ms ? "overdue since " : "due ");
+                       words_is_overdue(task->due_at, page->now_ms) ? "overdue since " : "due ");
             words_write_time(page->zone, task->due_at, out);
             buf_add_text(out, "</span>");
         }

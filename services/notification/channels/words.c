@@ -31,6 +31,11 @@ void words_write_time(const struct zone *zone, int64_t at, struct buf *out)
                months[time.month - 1], time.year, time.hour, time.minute);
 }
 
+bool words_is_overdue(int64_t due_at, int64_t now_ms)
+{
+    return due_at + MINUTE_MS <= now_ms;
+}
+
 void words_write_zone(const struct zone *zone, const struct outgoing *outgoing, struct buf *out)
 {
     buf_add_text(out, zone != NULL ? outgoing->time_zone : "UTC");
@@ -78,7 +83,7 @@ void words_write_summary(const struct outgoing *outgoing, const struct zone *zon
                          struct buf *out)
 {
     if (outgoing->due_at != 0) {
-        buf_add_text(out, outgoing->due_at < now_ms ? "Was due " : "Due ");
+        buf_add_text(out, words_is_overdue(outgoing->due_at, now_ms) ? "Was due " : "Due ");
         words_write_time(zone, outgoing->due_at, out);
         buf_add_text(out, " (");
         words_write_zone(zone, outgoing, out);

@@ -2,6 +2,8 @@
 #ifndef SERVICES_NOTIFICATION_CHANNELS_WORDS_H
 #define SERVICES_NOTIFICATION_CHANNELS_WORDS_H
 
+#include <stdbool.h>
+
 #include "common/base/buf.h"
 #include "common/recurrence/zone.h"
 #include "services/notification/channels/channel.h"
@@ -11,6 +13,8 @@ const struct zone *words_zone(struct zone_cache *zones, const struct outgoing *o
 
 /** Append "Friday, 20 November 2026, 15:00". */
 void words_write_time(const struct zone *zone, int64_t at, struct buf *out);
+/** Return whether a task is past due by a minute or more: at the minute itself it is due. */
+bool words_is_overdue(int64_t due_at, int64_t now_ms);
 /** Append the zone's name, "Europe/Berlin" or "UTC". */
 void words_write_zone(const struct zone *zone, const struct outgoing *outgoing, struct buf *out);
 /** Append "5 minutes", "1 day": rounded down, at least a minute. */

@@ -183,7 +183,7 @@ static void test_a_summary_says_due_and_late(void **state)
     struct buf words = {0};
 
     (void)state;
-    words_write_summary(&outgoing, NULL, NOON, &words);
+    words_write_summary(&outgoing, NULL, NOON + HOUR_MS + 59999, &words);
     assert_string_equal(buf_text(&words), "Due Saturday, 21 November 2026, 13:00 (UTC)");
     outgoing.late_ms = 180000;
     buf_reset(&words);
