@@ -16,7 +16,7 @@ static const char style[] =
     "padding:1.5rem 1.25rem}"
     "h1{font-size:1.375rem;line-height:1.3;margin:0 0 .75rem}"
     "p{margin:.75rem 0;overflow-wrap:anywhere}"
-    ".task{font-weight:600;border-left:.25rem solid var(--act);padding-left:.75rem}"
+    ".task{font-weight:600;border-inline-start:.25rem solid var(--act);padding-inline-start:.75rem}"
     "button{font:inherit;font-weight:600;width:100%;min-height:3rem;margin:.75rem 0 0;"
     "padding:.6rem 1rem;border:0;border-radius:.5rem;background:var(--act);color:var(--on-act);"
     "cursor:pointer}"
