@@ -279,7 +279,7 @@ def answer_mail(sidecar: FakeSidecar, message: str, times: int = 1) -> None:
 
 
 def test_a_mailbox_that_does_not_exist_ends_it(service: Service, sidecar: FakeSidecar) -> None:
-    answer_mail(sidecar, MAIL + "550 5.1.1 <nobody@example.org>: Recipient address rejected")
+    answer_mail(sidecar, MAIL + '550 "5.1.1 <nobody@example.org>: Recipient address rejected"')
     row = Person(service, "email").remind().row("failed")
     assert row["reason"] == "The mail server refused it (550): there is no such mailbox."
     assert len(row["attempts"]) == 1
@@ -289,10 +289,11 @@ def test_a_mailbox_that_does_not_exist_ends_it(service: Service, sidecar: FakeSi
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (MAIL + "451 4.7.1 greylisted", "The mail server refused it for now (451)."),
+        (MAIL + '451 "4.7.1 greylisted"', "The mail server refused it for now (451)."),
+        ("error invoking output binding mail: context deadline exceeded", "The mail server did not answer in time."),
         (MAIL + "EOF", "The mail server did not take it to the end."),
         (BINDING + "dial tcp 127.0.0.1:25: connect: connection refused", "The mail server could not be reached."),
-        (BINDING + "554 no service", "The mail server could not be reached."),
+        (BINDING + '554 "no service"', "The mail server could not be reached."),
     ],
 )
 def test_what_a_mail_server_puts_off_is_tried_again(

@@ -119,6 +119,8 @@ static const char *read_meaning(const char *reply)
     };
     const char *code = strlen(reply) > 4 ? reply + 4 : "";
 
+    code += code[0] == '"'; /* Go 1.26 quotes the text behind the code, earlier ones do not */
+
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         size_t length = strlen(meanings[i].code);
 
@@ -160,6 +162,8 @@ struct verdict verdict_of_mail(const struct http_answer *answer, const struct er
         return unanswered("What sends our mail", err, arena);
     const char *message = read_message(answer, arena), *reply = strstr(message, sending);
 
+    if (strstr(message, "context deadline exceeded") != NULL) /* of the resiliency policy */
+        verdict.reason = "The mail server did not answer in time.";
     if (reply == NULL)
         return verdict;
     reply += sizeof sending - 1;

@@ -131,6 +131,12 @@ static void test_a_mail_servers_reply_decides(void **state)
         enum send_outcome outcome;
         const char *reason;
     } rows[] = {
+        {MAIL "550 \\\"5.1.1 <a@b.example>: no such user\\\"", SEND_NEVER,
+         " (550): there is no such mailbox."},
+        {MAIL "550 \\\"5.1.1 multi\\\\n5.1.1 line\\\"", SEND_NEVER,
+         " (550): there is no such mailbox."},
+        {MAIL "450 \\\"4.2.1 later\\\"", SEND_AGAIN, " for now (450)."},
+        {MAIL "553 \\\"\\\"", SEND_NEVER, " (553)."},
         {MAIL "550 5.1.1 <a@b.example>: no such user", SEND_NEVER,
          " (550): there is no such mailbox."},
         {MAIL "550 No such user here", SEND_NEVER, " (550)."},
@@ -187,6 +193,8 @@ static void test_what_fails_before_the_mail_is_tried_again(void **state)
          "The mail address is not one that mail can be sent to."},
         {"{\"message\":\"couldn't find output binding mail\"}", SEND_AGAIN,
          "The mail server could not be reached."},
+        {"{\"message\":\"error invoking output binding mail: context deadline exceeded\"}",
+         SEND_AGAIN, "The mail server did not answer in time."},
         {"timeout", SEND_AGAIN, "The mail server could not be reached."},
         {"", SEND_AGAIN, "The mail server could not be reached."},
         {"{\"message\":7}", SEND_AGAIN, "The mail server could not be reached."},
