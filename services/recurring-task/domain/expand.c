@@ -34,7 +34,8 @@ struct expansion {
     struct local_time start;
     int64_t start_seconds; /* on the wall */
 
-    struct rule_days *days; /* NULL when the rule has ended */
+    struct rule_days *days; /* NULL before the first is wanted, and after the last */
+    bool is_over;
     int64_t day;            /* the next one of them */
     bool has_day;
     int64_t group[DAYS_A_YEAR]; /* the days of one period */
@@ -159,9 +160,17 @@ static bool next_seconds(struct expansion *e, int64_t *seconds)
 /* ---------------------------------------------------------------- instants */
 static void start_over(struct expansion *e)
 {
+    forget_days(e);
+    e->is_over = false;
     e->number = 0;
     e->has_count_lost = false;
-    start_days(e, floor_div(e->start_seconds, SECONDS_A_DAY));
+}
+
+static bool end(struct expansion *e)
+{
+    forget_days(e);
+    e->is_over = true;
+    return false;
 }
 
 struct expansion *expansion_new(const struct rule *rule, const struct local_time *start,
@@ -216,8 +225,10 @@ static bool next_rising(struct expansion *e, struct expanded *next)
 {
     int64_t seconds;
 
-    if (e->rule.count > 0 && e->number >= e->rule.count)
+    if (e->is_over || (e->rule.count > 0 && e->number >= e->rule.count))
         return false;
+    if (e->days == NULL)
+        start_days(e, floor_div(e->start_seconds, SECONDS_A_DAY));
     while (next_seconds(e, &seconds)) {
         if (seconds <= e->start_seconds)
             continue;
@@ -231,8 +242,7 @@ static bool next_rising(struct expansion *e, struct expanded *next)
             next->number = ++e->number;
         return true;
     }
-    forget_days(e);
-    return false;
+    return end(e);
 }
 
 bool expansion_next(struct expansion *expansion, struct expanded *next)
@@ -257,10 +267,8 @@ bool expansion_after(struct expansion *expansion, int64_t at, struct expanded *n
             ok = next_rising(e, next);
         return ok;
     }
-    if (local.year > LAST_YEAR) {
-        forget_days(e);
-        return false;
-    }
+    if (local.year > LAST_YEAR)
+        return end(e);
     if (day > floor_div(e->start_seconds, SECONDS_A_DAY))
         start_days(e, day);
     e->last_at = at;
