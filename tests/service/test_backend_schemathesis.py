@@ -55,6 +55,8 @@ def test_every_operation_answers_as_described(service, tmp_path):
     service.sidecar.answer_invoke("audit", "/internal/history", 200, history)
     deliveries = {"reminders": [], "next_cursor": None}
     service.sidecar.answer_invoke("notification", "/internal/reminders", 200, deliveries)
+    preview = {"rule": "FREQ=DAILY", "words": "every day", "instants": [], "ended": False}
+    service.sidecar.answer_invoke("recurring-task", "/internal/preview", 200, preview)
     options = [f"--exclude-operation-id={name}" for name in ENDING]
     run(service, User(service).token, tmp_path, *options)
 
