@@ -71,8 +71,9 @@ static void add_time(struct buf *out, const struct mail_page *page, int64_t at)
 {
     buf_add_text(out, "<strong>");
     words_write_time(page->zone, at, out);
-    buf_add_text(out, "</strong> ");
+    buf_add_text(out, "</strong> (");
     words_write_zone(page->zone, page->outgoing, out);
+    buf_add_char(out, ')');
 }
 
 static void write_when(const struct mail_page *page, struct buf *out)

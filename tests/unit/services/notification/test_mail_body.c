@@ -63,7 +63,7 @@ static void test_a_reminder_says_title_time_lateness_and_id(void **state)
     assert_non_null(strstr(text, "<h1 "));
     assert_non_null(strstr(text, "<bdi>Water the plants</bdi></h1>"));
     assert_non_null(
-        strstr(text, "It is due <strong>Saturday, 21 November 2026, 13:00</strong> UTC."));
+        strstr(text, "It is due <strong>Saturday, 21 November 2026, 13:00</strong> (UTC)."));
     assert_null(strstr(text, "late"));
     assert_non_null(strstr(text, "Delivery 01a1fdb8-e8ee-7106-b9b2-765a4df47759"));
     assert_non_null(
