@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support import api
+from support import api, audit
 from support.api import User, refused
 from support.audit import new_event, new_id
 from support.service import Service
@@ -440,6 +440,24 @@ def test_many_at_once_count_right(ada: User) -> None:
         (f.event["seq"], f.data) for f in published(ada, "notifications")
     ]
     assert updates[-1].data["unread"] == unread(ada)
+
+
+def test_the_trail_is_whole(ada: User, service_maker, cluster) -> None:
+    """`audit verify` of all that backend tells of a user with notifications finds no hole."""
+    task = add_task(ada)
+    deliver(ada, sent(ada, task), sent(ada, None), sent(ada, None))
+    ada.post(f"/notifications/{entries(ada)[0]['id']}/read")
+    ada.patch("/reminder-settings", json={"digest_at": "07:00"})
+    ada.post("/notifications/read")
+    ada.post(f"/tasks/{task['id']}/complete")
+    seq = whole(ada)
+    trail = service_maker(cluster.new_database(), name="audit", settings={}).start()
+    for event in ada.service.sidecar.events():
+        if event.event["ownerid"] == ada.id and event.topic in audit.TOPICS:
+            audit.deliver(trail, event.topic, event.event)
+    status, lines = audit.verify(trail, "--patience", "0")
+    assert status == 0 and " 0 holes," in lines[-1], lines
+    assert len(audit.history(trail, owner_id=ada.id, limit=200).json()["entries"]) == seq
 
 
 # ---- export, deletion, age

@@ -3,8 +3,6 @@
 #include "common/events/event_types.h"
 #include "services/backend/store/notification_row.h"
 
-enum { PURGE_STEP = 200 };
-
 /* A call on its way. */
 struct notification_call {
     struct store_call call;
@@ -211,15 +209,15 @@ void notification_store_read_all(const struct store_call *call,
 }
 
 #define LIST(which)                                                                                \
-    "SELECT a.unread_count, " NOTIFICATION_COLUMNS " FROM account a LEFT JOIN LATERAL ("           \
-    "  SELECT * FROM notification WHERE owner_id = a.id " which                                    \
-    "  AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))"                         \
-    "  ORDER BY created_at DESC, id DESC LIMIT $4::integer) AS n ON true "                         \
+    "SELECT a.unread_count, n.* FROM account a LEFT JOIN LATERAL ("                                \
+    "  SELECT " NOTIFICATION_COLUMNS " FROM notification n WHERE n.owner_id = a.id " which         \
+    "  AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3::uuid))"                     \
+    "  ORDER BY n.created_at DESC, n.id DESC LIMIT $4::integer) AS n ON true "                     \
     "WHERE a.id = $1::uuid ORDER BY n.created_at DESC, n.id DESC"
 
 const struct pg_statement NOTIFICATION_LIST = {"notification_list", LIST("")};
 const struct pg_statement NOTIFICATION_LIST_UNREAD = {"notification_list_unread",
-                                                      LIST("AND read_at IS NULL")};
+                                                      LIST("AND n.read_at IS NULL")};
 static pg_done_fn on_listed;
 
 void notification_store_list(const struct store_call *call, const struct uuid *owner_id,
@@ -270,12 +268,12 @@ static void on_listed(void *arg, const struct pg_rows *rows, const struct err *e
 }
 
 /* Clients forget them by their age: no seq is drawn. Owners whose row is held are left for the next
- * round. */
+ * round. The limit is no parameter: a plan that does not know it reads the whole table. */
 const struct pg_statement NOTIFICATION_PURGE = {
     "notification_purge",
     "WITH old AS MATERIALIZED ("
     "  SELECT n.owner_id, n.id FROM notification n JOIN account owner ON owner.id = n.owner_id"
-    "  WHERE n.created_at < $1::timestamptz ORDER BY n.created_at LIMIT $2::integer"
+    "  WHERE n.created_at < $1::timestamptz ORDER BY n.created_at LIMIT 200"
     "  FOR NO KEY UPDATE OF owner SKIP LOCKED), "
     "gone AS ("
     "  DELETE FROM notification n USING old WHERE n.owner_id = old.owner_id AND n.id = old.id"
@@ -296,7 +294,6 @@ void notification_store_purge(const struct store_call *call, int64_t before, int
     c->number = n_purged;
     pg_params_init(&params, call->arena);
     pg_add_time(&params, before);
-    pg_add_int(&params, PURGE_STEP);
     pg_query(call->pool, &NOTIFICATION_PURGE, &params, on_purged, c);
 }
 
