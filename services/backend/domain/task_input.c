@@ -158,41 +158,43 @@ bool task_patch_check(struct task_patch *patch, struct arena *arena, struct err 
     return task_reminders_read(&task->reminders, patch->path, arena, &patch->reminders, err) && ok;
 }
 
+/* Without a rule there is nothing to count from or to miss. */
+static bool drop_rule(const struct task_patch *patch, struct task *task, struct err *err)
+{
+    task->anchor = TASK_ANCHOR_NONE;
+    task->missed = TASK_MISSED_NONE;
+    if (task_patch_has(patch, TASK_FIELD_ANCHOR) && patch->task.anchor >= 0)
+        return add_field(err, patch, TASK_FIELD_ANCHOR, "needs a recurrence");
+    if (task_patch_has(patch, TASK_FIELD_MISSED) && patch->task.missed >= 0)
+        return add_field(err, patch, TASK_FIELD_MISSED, "needs a recurrence");
+    return true;
+}
+
 /* The rule, and what goes by it. */
 static bool merge_rule(const struct task_patch *patch, const struct task_merge *merge,
                        struct task *task, struct err *err)
 {
     const struct task *from = &patch->task;
-    const bool has_anchor = task_patch_has(patch, TASK_FIELD_ANCHOR);
-    const bool has_missed = task_patch_has(patch, TASK_FIELD_MISSED);
 
     if (task_patch_has(patch, TASK_FIELD_RECURRENCE))
         task->recurrence = from->recurrence;
-    if (task->recurrence == NULL) {
-        task->anchor = TASK_ANCHOR_NONE;
-        task->missed = TASK_MISSED_NONE;
-        if (has_anchor && from->anchor >= 0)
-            return add_field(err, patch, TASK_FIELD_ANCHOR, "needs a recurrence");
-        if (has_missed && from->missed >= 0)
-            return add_field(err, patch, TASK_FIELD_MISSED, "needs a recurrence");
-        return true;
-    }
-    if (has_anchor)
+    if (task->recurrence == NULL)
+        return drop_rule(patch, task, err);
+    if (task_patch_has(patch, TASK_FIELD_ANCHOR))
         task->anchor = from->anchor;
-    if (has_missed)
+    if (task_patch_has(patch, TASK_FIELD_MISSED))
         task->missed = from->missed;
     if (task->anchor < 0)
         task->anchor = TASK_ANCHOR_DUE;
     if (task->missed < 0)
         task->missed = TASK_MISSED_COLLAPSE;
-    if (task->due_at == 0)
-        return task_patch_has(patch, TASK_FIELD_RECURRENCE)
-                   ? add_field(err, patch, TASK_FIELD_RECURRENCE, "needs a due_at")
-                   : add_field(err, patch, TASK_FIELD_DUE_AT,
-                               "must not be null while there is a recurrence");
     if (task->time_zone == NULL)
         task->time_zone = merge->account_zone == NULL ? "UTC" : merge->account_zone;
-    return true;
+    if (task->due_at != 0)
+        return true;
+    if (task_patch_has(patch, TASK_FIELD_RECURRENCE))
+        return add_field(err, patch, TASK_FIELD_RECURRENCE, "needs a due_at");
+    return add_field(err, patch, TASK_FIELD_DUE_AT, "must not be null while there is a recurrence");
 }
 
 /* The reminders that were sent, among those there are, which move with the due date. */

@@ -11,22 +11,30 @@ enum state { OPEN, COMPLETED, SKIPPED, TRASHED, N_STATES };
 const char *const task_op_words[] = {"create", "update", "complete", "reopen", "delete", "restore",
                                      "skip",   "purge",  "stop",     "snooze", "remind", NULL};
 
+/* What an operation does to a task, and to its series. */
+typedef bool change_fn(const struct task_deed *deed, struct task *task, struct series *series,
+                       struct err *err);
+static change_fn update, complete, reopen, put_into_trash, take_out_of_trash, skip, stop, snooze,
+    remind;
+
 static const struct {
     const char *event;
+    change_fn *change;         /* NULL: nothing but the version */
+    bool may_be_same;          /* it may come to what is there already */
     enum verdict in[N_STATES]; /* by state */
 } ops[] = {
-    /*                                        OPEN     COMPLETED SKIPPED  TRASHED */
-    [TASK_CREATE] = {EVENT_TASK_CREATED, {REFUSED, REFUSED, REFUSED, REFUSED}},
-    [TASK_UPDATE] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, REFUSED}},
-    [TASK_COMPLETE] = {EVENT_TASK_COMPLETED, {CHANGES, SAME, CHANGES, REFUSED}},
-    [TASK_REOPEN] = {EVENT_TASK_REOPENED, {SAME, CHANGES, CHANGES, REFUSED}},
-    [TASK_DELETE] = {EVENT_TASK_DELETED, {CHANGES, CHANGES, CHANGES, SAME}},
-    [TASK_RESTORE] = {EVENT_TASK_RESTORED, {SAME, SAME, SAME, CHANGES}},
-    [TASK_SKIP] = {EVENT_TASK_SKIPPED, {CHANGES, REFUSED, SAME, REFUSED}},
-    [TASK_PURGE] = {EVENT_TASK_PURGED, {REFUSED, REFUSED, REFUSED, CHANGES}},
-    [TASK_STOP] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, CHANGES}},
-    [TASK_SNOOZE] = {EVENT_TASK_UPDATED, {CHANGES, REFUSED, REFUSED, REFUSED}},
-    [TASK_REMIND] = {EVENT_TASK_UPDATED, {CHANGES, CHANGES, CHANGES, CHANGES}},
+    /*                                       OPEN     COMPLETED SKIPPED TRASHED */
+    [TASK_CREATE] = {EVENT_TASK_CREATED, NULL, false, {REFUSED, REFUSED, REFUSED, REFUSED}},
+    [TASK_UPDATE] = {EVENT_TASK_UPDATED, update, true, {CHANGES, CHANGES, CHANGES, REFUSED}},
+    [TASK_COMPLETE] = {EVENT_TASK_COMPLETED, complete, false, {CHANGES, SAME, CHANGES, REFUSED}},
+    [TASK_REOPEN] = {EVENT_TASK_REOPENED, reopen, false, {SAME, CHANGES, CHANGES, REFUSED}},
+    [TASK_DELETE] = {EVENT_TASK_DELETED, put_into_trash, false, {CHANGES, CHANGES, CHANGES, SAME}},
+    [TASK_RESTORE] = {EVENT_TASK_RESTORED, take_out_of_trash, false, {SAME, SAME, SAME, CHANGES}},
+    [TASK_SKIP] = {EVENT_TASK_SKIPPED, skip, false, {CHANGES, REFUSED, SAME, REFUSED}},
+    [TASK_PURGE] = {EVENT_TASK_PURGED, NULL, false, {REFUSED, REFUSED, REFUSED, CHANGES}},
+    [TASK_STOP] = {EVENT_TASK_UPDATED, stop, true, {CHANGES, CHANGES, CHANGES, CHANGES}},
+    [TASK_SNOOZE] = {EVENT_TASK_UPDATED, snooze, false, {CHANGES, REFUSED, REFUSED, REFUSED}},
+    [TASK_REMIND] = {EVENT_TASK_UPDATED, remind, true, {CHANGES, CHANGES, CHANGES, CHANGES}},
 };
 
 const char *task_op_event(enum task_op op)
@@ -50,23 +58,25 @@ static const char *account_zone_of(const struct task_deed *deed)
     return deed->account_zone == NULL ? "UTC" : deed->account_zone;
 }
 
+/* Whether a patch of `task` (NULL: a new one) may begin the rule, or begin it anew. */
+static bool may_begin_rule(const struct task_patch *patch, const struct task *task)
+{
+    if (task_patch_has(patch, TASK_FIELD_RECURRENCE))
+        return patch->task.recurrence != NULL;
+    return task != NULL && task->recurrence != NULL && patch->scope == TASK_SCOPE_LATER;
+}
+
 const char *task_deed_zone(const struct task_deed *deed, const struct task *task)
 {
     const struct task_patch *patch = deed->patch;
     const char *zone = task == NULL ? NULL : task->time_zone;
 
-    if (deed->op == TASK_SNOOZE)
-        return !deed->snooze->to_morning ? NULL : zone != NULL ? zone : account_zone_of(deed);
-    if (patch == NULL)
-        return NULL;
-    if (task_patch_has(patch, TASK_FIELD_RECURRENCE)) {
-        if (patch->task.recurrence == NULL)
-            return NULL;
-    } else if (task == NULL || task->recurrence == NULL || patch->scope != TASK_SCOPE_LATER) {
+    if (patch != NULL && may_begin_rule(patch, task)) {
+        if (task_patch_has(patch, TASK_FIELD_TIME_ZONE))
+            zone = patch->task.time_zone;
+    } else if (deed->op != TASK_SNOOZE || !deed->snooze->to_morning) {
         return NULL;
     }
-    if (task_patch_has(patch, TASK_FIELD_TIME_ZONE))
-        zone = patch->task.time_zone;
     return zone != NULL ? zone : account_zone_of(deed);
 }
 
@@ -177,11 +187,67 @@ static bool update(const struct task_deed *deed, struct task *task, struct serie
     return true;
 }
 
-static bool snooze(const struct task_deed *deed, struct task *task, struct err *err)
+static bool complete(const struct task_deed *deed, struct task *task, struct series *series,
+                     struct err *err)
+{
+    (void)series, (void)err;
+    task->status = TASK_COMPLETED;
+    task->completed_at = deed->now_ms;
+    return true;
+}
+
+static bool skip(const struct task_deed *deed, struct task *task, struct series *series,
+                 struct err *err)
+{
+    (void)series;
+    if (task->series_id.text[0] == '\0')
+        return err_set_slug(err, ERR_CONFLICT, "task_not_recurring",
+                            "the task is no occurrence of a series: nothing comes after it");
+    task->status = TASK_SKIPPED;
+    task->completed_at = deed->now_ms;
+    return true;
+}
+
+static bool reopen(const struct task_deed *deed, struct task *task, struct series *series,
+                   struct err *err)
+{
+    (void)deed, (void)series, (void)err;
+    task->status = TASK_OPEN;
+    task->completed_at = 0;
+    return true;
+}
+
+static bool put_into_trash(const struct task_deed *deed, struct task *task, struct series *series,
+                           struct err *err)
+{
+    (void)series, (void)err;
+    task->deleted_at = deed->now_ms;
+    return true;
+}
+
+static bool take_out_of_trash(const struct task_deed *deed, struct task *task,
+                              struct series *series, struct err *err)
+{
+    (void)deed, (void)series, (void)err;
+    task->deleted_at = 0;
+    return true;
+}
+
+static bool stop(const struct task_deed *deed, struct task *task, struct series *series,
+                 struct err *err)
+{
+    bool has_changed;
+
+    return series_stop(series, task, deed->now_ms, &has_changed, err);
+}
+
+static bool snooze(const struct task_deed *deed, struct task *task, struct series *series,
+                   struct err *err)
 {
     const struct task_snooze *how = deed->snooze;
     int64_t until = how->until;
 
+    (void)series;
     if (how->to_morning)
         until = task_reminders_morning(deed->zone, deed->morning, deed->now_ms);
     else if (how->for_ms != 0)
@@ -194,57 +260,12 @@ static bool snooze(const struct task_deed *deed, struct task *task, struct err *
     return task_reminders_snooze(task, &how->reminder_id, until, deed->arena, err);
 }
 
-static void end_task(struct task *task, enum task_status status, int64_t now_ms)
-{
-    task->status = status;
-    task->completed_at = now_ms;
-}
-
-/* Change what `deed` is about. */
-static bool change(const struct task_deed *deed, struct task *task, struct series *series,
+static bool remind(const struct task_deed *deed, struct task *task, struct series *series,
                    struct err *err)
 {
-    bool ignored;
-
-    switch (deed->op) {
-    case TASK_COMPLETE:
-        end_task(task, TASK_COMPLETED, deed->now_ms);
-        return true;
-    case TASK_SKIP:
-        if (task->series_id.text[0] == '\0')
-            return err_set_slug(err, ERR_CONFLICT, "task_not_recurring",
-                                "the task is no occurrence of a series: nothing comes after it");
-        end_task(task, TASK_SKIPPED, deed->now_ms);
-        return true;
-    case TASK_REOPEN:
-        end_task(task, TASK_OPEN, 0);
-        return true;
-    case TASK_DELETE:
-        task->deleted_at = deed->now_ms;
-        return true;
-    case TASK_RESTORE:
-        task->deleted_at = 0;
-        return true;
-    case TASK_UPDATE:
-        return update(deed, task, series, err);
-    case TASK_STOP:
-        return series_stop(series, task, deed->now_ms, &ignored, err);
-    case TASK_SNOOZE:
-        return snooze(deed, task, err);
-    case TASK_REMIND:
-        task_reminders_mark(task, deed->reminded, deed->arena);
-        return true;
-    case TASK_CREATE:
-    case TASK_PURGE:
-        break;
-    }
+    (void)series, (void)err;
+    task_reminders_mark(task, deed->reminded, deed->arena);
     return true;
-}
-
-/* These may come to the same as what is there. */
-static bool may_be_same(enum task_op op)
-{
-    return op == TASK_UPDATE || op == TASK_STOP || op == TASK_REMIND;
 }
 
 bool task_op_apply(const struct task_deed *deed, struct task *task, struct series *series,
@@ -260,9 +281,10 @@ bool task_op_apply(const struct task_deed *deed, struct task *task, struct serie
         return refuse(deed->op, state, err);
     if (ops[deed->op].in[state] == SAME)
         return true;
-    if (!change(deed, &next, &next_series, err))
+    if (ops[deed->op].change != NULL && !ops[deed->op].change(deed, &next, &next_series, err))
         return false;
-    if (may_be_same(deed->op) && is_same(task, &next) && next_series.revision == series->revision)
+    if (ops[deed->op].may_be_same && is_same(task, &next) &&
+        next_series.revision == series->revision)
         return true;
     next.version++;
     if (deed->op != TASK_REMIND) /* which is not the user's doing */

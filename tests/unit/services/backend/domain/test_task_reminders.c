@@ -40,31 +40,44 @@ static int64_t instant(const char *text)
     return at;
 }
 
-/* Read "a:-PT1H:1:sent,…"; of an instant the colons do not count. */
+/* Return what stands behind an offset or instant, NULL when nothing does. */
+static char *end_of_when(char *when)
+{
+    char *end;
+
+    if (when[0] < '0' || when[0] > '9')
+        return strchr(when, ':');
+    end = strchr(when, 'Z') + 1; /* of an instant the colons do not count */
+    return *end == ':' ? end : NULL;
+}
+
+/* Read "a:-PT1H:1:sent". */
+static struct reminder read_one(char *text)
+{
+    struct reminder reminder = {.id = id_of(text[0]), .generation = 1, .channel = -1};
+    char *when = text + 2, *rest = end_of_when(when);
+
+    if (rest != NULL) {
+        reminder.generation = strtoll(rest + 1, NULL, 10);
+        reminder.sent_at = strstr(rest, ":sent") != NULL ? SENT_AT : 0;
+        reminder.channel = reminder.sent_at != 0 ? CHANNEL_EMAIL : -1;
+        reminder.snoozed_until = strstr(rest, ":snoozed") != NULL ? SNOOZED_UNTIL : 0;
+        *rest = '\0';
+    }
+    if (when[0] >= '0' && when[0] <= '9')
+        reminder.at = instant(when);
+    else
+        reminder.offset = when;
+    return reminder;
+}
+
 static size_t read_list(const char *cell, struct arena *arena, struct reminder *list)
 {
     char *text = arena_copy_text(arena, cell), *save = NULL;
     size_t n = 0;
 
-    for (char *one = strtok_r(text, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save)) {
-        struct reminder *reminder = &list[n++];
-        char *rest = strchr(one + 2, one[2] >= '0' && one[2] <= '9' ? 'Z' : ':');
-
-        *reminder = (struct reminder){.id = id_of(one[0]), .generation = 1, .channel = -1};
-        if (rest != NULL && *rest == 'Z')
-            rest = rest[1] == ':' ? rest + 1 : NULL;
-        if (rest != NULL) {
-            reminder->generation = strtoll(rest + 1, NULL, 10);
-            reminder->sent_at = strstr(rest, ":sent") != NULL ? SENT_AT : 0;
-            reminder->channel = reminder->sent_at != 0 ? CHANNEL_EMAIL : -1;
-            reminder->snoozed_until = strstr(rest, ":snoozed") != NULL ? SNOOZED_UNTIL : 0;
-            *rest = '\0';
-        }
-        if (one[2] >= '0' && one[2] <= '9')
-            reminder->at = instant(one + 2);
-        else
-            reminder->offset = one + 2;
-    }
+    for (char *one = strtok_r(text, ",", &save); one != NULL; one = strtok_r(NULL, ",", &save))
+        list[n++] = read_one(one);
     return n;
 }
 
