@@ -20,8 +20,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts"), str(pathlib.Path(__file__).resolve().parent)]
 
 import baseline  # noqa: E402
+import recurrences  # noqa: E402
 import start  # noqa: E402
 from hop import Hop, create_topics  # noqa: E402
+from recurrences import quantile  # noqa: E402
+from reminders import Reminders  # noqa: E402
+from sweep import DUE, WAITING, Sweep  # noqa: E402
 from system import BULK, Memory, System  # noqa: E402
 from world import World  # noqa: E402
 
@@ -55,6 +59,7 @@ class Figure:
 class Bench:
     def __init__(self, options: argparse.Namespace, directory: pathlib.Path) -> None:
         self.directory = directory
+        self.is_quick = options.quick
         self.pairs = 2 if options.quick else 7
         self.seconds = 2 if options.quick else 6
         self.build = pathlib.Path(options.build).resolve()
@@ -131,8 +136,10 @@ class Bench:
             hop = Hop(system.stack, ["task-events", "bench-bare"])
             try:
                 self.delivery(broker, system, hop)
+                self.recurrences(broker, system, hop)
             finally:
                 hop.close()
+            self.reminders(broker, system)
         finally:
             system.close()
 
@@ -149,6 +156,39 @@ class Bench:
         note = "relay {:,.0f}/s; bare bulks {:,.0f}/s".format(*map(statistics.median, zip(*rates)))
         share = statistics.median(ours / bare for ours, bare in rates)
         self.add(f"events through the relay, {broker}, share of bare bulks", share, "", 0.5, True, note, rates)
+
+    def recurrences(self, broker: str, system: System, hop: Hop) -> None:
+        """From a completion to the next one, beside the bare hop; then many at once."""
+        ours, bare = recurrences.in_turns(system, hop, 100 if self.is_quick else 1000)
+        p99, hop_p99 = quantile(ours, 0.99), quantile(bare, 0.99)
+        note = f"p99 {p99:.1f} ms, median {statistics.median(ours):.1f} ms; "
+        note += f"bare hop p99 {hop_p99:.1f} ms, median {statistics.median(bare):.1f} ms"
+        self.add(f"completion to the next task, {broker}, p99 in bare hops'", p99 / hop_p99, "", 10, note=note)
+        many = recurrences.at_once(system, 400 if self.is_quick else 10_000)
+        note = f"{len(many):,} by {recurrences.LANES} people at once: median {statistics.median(many):.1f} ms, "
+        note += f"p99 {quantile(many, 0.99):.1f} ms, last {many[-1]:.1f} ms"
+        self.add(f"completion to the next task, {broker}, p99.9", quantile(many, 0.999), "ms", 1000, note=note)
+
+    def reminders(self, broker: str, system: System) -> None:
+        work = Reminders(system, *((600, 6.0) if self.is_quick else (10_000, 60.0)))
+        work.create()
+        for name, late in zip(("in the app", "by mail"), work.measure()):
+            note = f"{work.count:,} in {work.span_s:.0f} s: median {statistics.median(late):.1f} ms, last {max(late):.1f} ms"
+            self.add(f"reminder {name}, {broker}, p99 after its instant", quantile(late, 0.99), "ms", 1000, note=note)
+            self.add(f"reminder {name}, {broker}, earliest", min(late), "ms", 0, True, "none before its instant")
+
+    def sweep(self) -> None:
+        work = Sweep(self.directory)
+        try:
+            work.open()
+            times, plan = work.run(3 if self.is_quick else 9)
+        finally:
+            work.close()
+        (self.build / "bench-sweep-plan.txt").write_text(plan)
+        note = f"{DUE} due of {WAITING:,}; first {times[0]:.2f} ms, worst {max(times):.2f} ms; plan in bench-sweep-plan.txt"
+        if "Seq Scan on delivery" in plan or "delivery_waiting" not in plan:
+            raise RuntimeError(f"the sweep does not go by its index:\n{plan}")
+        self.add("sweep over waiting reminders, in the database", statistics.median(times), "ms", 10, note=note, runs=times)
 
     def start(self) -> None:
         for name in ("backend", "recurring-task", "notification", "audit", "websocket"):
@@ -171,7 +211,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build")
     parser.add_argument("--quick", action="store_true", help="two short pairs: to try it out")
-    parser.add_argument("--only", default="read,create,start,redis,kafka", help="a,b: only these")
+    parser.add_argument("--only", default="read,create,start,sweep,redis,kafka", help="a,b: only these")
     options = parser.parse_args()
     only = set(options.only.split(","))
     os.environ["BUILD_DIR"] = str(pathlib.Path(options.build).resolve())
@@ -181,6 +221,8 @@ def main() -> int:
             bench.backend(only)
         if "start" in only:
             bench.start()
+        if "sweep" in only:
+            bench.sweep()
         for broker in ("redis", "kafka"):
             if broker in only:
                 bench.system(broker)
