@@ -3,6 +3,7 @@ or of this and later ones, skipping and stopping."""
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -180,6 +181,15 @@ class TestNext:
     def test_instants_of_reminders_are_not_for_the_next_one(self, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada, reminders=[{"at": "2027-02-28T08:00:00Z"}, {"offset": "-P1D"}])
         assert [r["offset"] for r in make_next(ada, sidecar, first)["reminders"]] == ["-P1D"]
+
+    def test_reminders_of_the_next_one_are_as_old_as_the_series(self, ada: User, sidecar: FakeSidecar) -> None:
+        """Notification takes what was set after its instant for what nobody wants to be told of."""
+        first = add(ada, reminders=[{"offset": "PT0S"}])
+        created_at = series_of(ada, first)["created_at"]
+        second = make_next(ada, sidecar, make_next(ada, sidecar, first))
+        made_ms = int(second["reminders"][0]["id"].replace("-", "")[:12], 16)
+        assert made_ms == round(dt.datetime.fromisoformat(created_at).timestamp() * 1000)
+        assert second["reminders"][0]["id"] != first["reminders"][0]["id"]
 
     def test_an_event_of_an_old_rule_is_dropped(self, service: Service, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada)

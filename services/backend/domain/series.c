@@ -187,7 +187,9 @@ void series_make_next(struct series *series, const struct recurrence_due *due,
     task->scheduled_at = due->due_at;
     task->version = 1;
     task->created_at = task->updated_at = birth->now_ms;
-    task_reminders_add(task, &series->offsets, birth->now_ms, birth->arena);
+    /* The user set them when he began the series: notification tells from the id what he set for an
+     * instant that was past by then, and an occurrence may come with the very instant it is due. */
+    task_reminders_add(task, &series->offsets, series->created_at, birth->arena);
     series->last_occurrence = due->occurrence;
     series->newest_id = birth->id;
     series->revision++;

@@ -266,6 +266,7 @@ static void test_the_next_occurrence_is_that_of_the_template(void **state)
 
     (void)state;
     arena_init(&arena);
+    series.created_at = 1;
     series_make_next(&series, &due, &birth, &task);
     assert_string_equal(task.id.text, birth.id.text);
     assert_string_equal(task.title, "a");
@@ -277,6 +278,7 @@ static void test_the_next_occurrence_is_that_of_the_template(void **state)
     assert_int_equal(task.series_from, 1);
     assert_string_equal(task.series_start, "2027-03-01T09:00:00");
     assert_int_equal(task.reminders.n_items, 1);
+    assert_non_null(strstr(task.reminders.items[0], "{\"id\":\"00000000-0001-7")); /* of 1 ms */
     assert_int_equal(task.version, 1);
     assert_int_equal(task.created_at, NOW);
     assert_int_equal(series.last_occurrence, 4);
