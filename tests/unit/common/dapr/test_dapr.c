@@ -358,7 +358,7 @@ static void test_a_problem_of_the_invoked_service_is_its_answer(void **state)
     fake_sidecar_answer(w->sidecar, 404, "application/problem+json", "{\"code\":\"not_found\"}");
     dapr_invoke_get(
         w->dapr,
-        &(struct dapr_invocation){"audit", "/internal/history?owner_id=1", TRACE, LIMIT_MS},
+        &(struct dapr_invocation){"audit", "/internal/history?owner_id=1", NULL, TRACE, LIMIT_MS},
         on_answer, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_NONE);
@@ -369,6 +369,24 @@ static void test_a_problem_of_the_invoked_service_is_its_answer(void **state)
     assert_string_equal(fake_sidecar_call(w->sidecar, 0)->traceparent, TRACE);
 }
 
+static void test_a_posted_body_reaches_the_invoked_service(void **state)
+{
+    struct world *w = *state;
+
+    fake_sidecar_answer(w->sidecar, 200, "application/json", "{}");
+    dapr_invoke_post(w->dapr,
+                     &(struct dapr_invocation){"recurring-task", "/internal/preview",
+                                               "{\"count\":1}", TRACE, LIMIT_MS},
+                     on_answer, w);
+    wait(w);
+    assert_int_equal(w->err.code, ERR_NONE);
+    assert_string_equal(fake_sidecar_call(w->sidecar, 0)->method, "POST");
+    assert_string_equal(fake_sidecar_call(w->sidecar, 0)->path,
+                        "/v1.0/invoke/recurring-task/method/internal/preview");
+    assert_string_equal(fake_sidecar_call(w->sidecar, 0)->body, "{\"count\":1}");
+    assert_string_equal(fake_sidecar_call(w->sidecar, 0)->content_type, "application/json");
+}
+
 static void test_a_refusal_of_the_sidecar_is_an_error(void **state)
 {
     struct world *w = *state;
@@ -376,7 +394,7 @@ static void test_a_refusal_of_the_sidecar_is_an_error(void **state)
     fake_sidecar_answer(w->sidecar, 403, "application/json",
                         "{\"errorCode\":\"ERR_DIRECT_INVOKE\"}");
     dapr_invoke_get(w->dapr,
-                    &(struct dapr_invocation){"audit", "/internal/history", NULL, LIMIT_MS},
+                    &(struct dapr_invocation){"audit", "/internal/history", NULL, NULL, LIMIT_MS},
                     on_answer, w);
     wait(w);
     assert_int_equal(w->err.code, ERR_FORBIDDEN);
@@ -436,6 +454,7 @@ int main(void)
         WORLD_TEST(test_a_lost_first_write_is_a_conflict_and_no_outage),
         WORLD_TEST(test_state_is_got_by_an_escaped_key_or_is_none),
         WORLD_TEST(test_a_problem_of_the_invoked_service_is_its_answer),
+        WORLD_TEST(test_a_posted_body_reaches_the_invoked_service),
         WORLD_TEST(test_a_refusal_of_the_sidecar_is_an_error),
         WORLD_TEST(test_a_binding_gets_operation_data_and_metadata),
         WORLD_TEST(test_calls_are_counted_by_api_and_outcome),
