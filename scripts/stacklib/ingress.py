@@ -19,8 +19,13 @@ events {{
 
 http {{
     server_tokens off;
-    # the path without its query: a ticket or a search never reaches a log
-    log_format plain '$time_iso8601 $remote_addr $request_method $uri $status $body_bytes_sent '
+    # the path without its query, and without the token of a link in a mail: neither a ticket nor a search
+    # nor a link ever reaches a log
+    map $uri $logged_uri {{
+        default $uri;
+        "~^/api/v1/actions/" /api/v1/actions/-;
+    }}
+    log_format plain '$time_iso8601 $remote_addr $request_method $logged_uri $status $body_bytes_sent '
                      '$request_time $upstream_response_time';
     access_log /dev/stdout plain;
     client_body_temp_path "{dir}/nginx/body";
