@@ -288,7 +288,9 @@ def test_anothers_is_not_found(ada: User, service: Service) -> None:
     refused(ada.post("/notifications/nothing/read"), 404)
     refused(ada.post(f"/notifications/{new_id()}/read"), 404)
     assert eve.post("/notifications/read").json() == {"unread": 0}
-    assert unread(ada) == 1
+    deliver(eve, sent(eve, None))
+    assert eve.post("/notifications/read").json() == {"unread": 0}
+    assert unread(ada) == 1 == len(entries(ada, unread=True))
 
 
 def test_pages_go_on_where_they_ended(ada: User) -> None:
@@ -458,6 +460,28 @@ def test_the_trail_is_whole(ada: User, service_maker, cluster) -> None:
     status, lines = audit.verify(trail, "--patience", "0")
     assert status == 0 and " 0 holes," in lines[-1], lines
     assert len(audit.history(trail, owner_id=ada.id, limit=200).json()["entries"]) == seq
+
+
+def test_one_that_comes_while_all_are_read_is_seen(ada: User) -> None:
+    """Reading all waits for the owner's row, and was begun before the last one was there."""
+    deliver(ada, sent(ada, None))
+    late = new_id()
+    database = ada.service.database
+    with database.connect("backend") as db, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        db.autocommit = False
+        db.execute(
+            "WITH a AS (UPDATE account SET seq = seq + 1, unread_count = unread_count + 1 WHERE id = %s RETURNING seq)"
+            " INSERT INTO notification (owner_id, id, seq, kind, title, remind_at, created_at)"
+            " SELECT %s, %s, seq, 1, 'late', now(), now() FROM a",
+            [ada.id, ada.id, late],
+        )
+        answer = pool.submit(ada.post, "/notifications/read")
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        wait_for("the request to wait", lambda: database.value("public", waiting) > 0)
+        db.commit()
+        assert answer.result().json() == {"unread": 0}
+    assert entries(ada, unread=True) == [] and unread(ada) == 0
+    assert len(entries(ada)) == 2
 
 
 # ---- export, deletion, age
