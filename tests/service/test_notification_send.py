@@ -32,7 +32,7 @@ def moment(value: str) -> datetime.datetime:
 def test_a_reminder_reaches_its_channels_within_a_second_and_not_early(
     ledger: Ledger, user: User, sidecar: FakeSidecar
 ) -> None:
-    due = at(1.5)
+    due = at(4)
     task = user.task(reminder("PT0S"), due_at=due)
     tell(sidecar, user.saved(), task.saved())
     ledger.wait_for_states(("app", 1, "scheduled"), ("email", 1, "scheduled"))

@@ -94,10 +94,12 @@ int sending_count_rows(const struct pg_rows *rows)
 
 static struct uuid read_id(const struct pg_rows *rows, int row, int column)
 {
+    const char *text = pg_text(rows, row, column);
     struct uuid id = {""};
 
-    (void)uuid_read(pg_text(rows, row, column), &id);
-    return strcmp(id.text, DELIVERY_NO_ADDRESS) == 0 ? (struct uuid){""} : id;
+    if (strcmp(text, DELIVERY_NO_ADDRESS) != 0)
+        (void)uuid_read(text, &id);
+    return id;
 }
 
 void sending_read_claim(const struct pg_rows *rows, int row, struct arena *arena,

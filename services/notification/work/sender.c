@@ -27,6 +27,7 @@ struct claim_step {
     int wanted[N_CHANNELS];
     bool has_claimed, has_more;
 };
+static loop_fn on_drain_time;
 static flow_step_fn release_lost, claim_due;
 static flow_finish_fn finish_step;
 static const struct flow_plan claim_plan = {
@@ -41,6 +42,7 @@ struct sender *sender_new(struct work *work)
     struct metrics *metrics = work->service->metrics;
 
     sender->work = work;
+    sender->drain_timer = loop_timer_new(work->service->loop, on_drain_time, sender);
     for (int i = 0; i < N_CHANNELS; i++) {
         char labels[32];
 
@@ -264,12 +266,15 @@ void sender_go_on(struct sender *sender)
         due_work_wake(sender->work->send);
 }
 
-void sender_drain(struct sender *sender, void (*done)(void *arg), void *arg)
+void sender_stop(struct sender *sender)
 {
     sender->is_draining = true;
+}
+
+void sender_drain(struct sender *sender, void (*done)(void *arg), void *arg)
+{
     sender->drained = done;
     sender->drained_arg = arg;
-    sender->drain_timer = loop_timer_new(sender->work->service->loop, on_drain_time, sender);
     for (int i = 0; i < N_CHANNELS; i++)
         sending_give_back_queued(sender, i);
     loop_timer_start(sender->drain_timer, 0);

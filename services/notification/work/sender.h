@@ -13,7 +13,10 @@ void sender_free(struct sender *sender);      /* idle or drained; NULL is fine *
 /** The step of `work->send`: claim as much as there is room for. */
 due_step_fn sender_step;
 
-/** After the last step: give back what was not begun, wait for what was, until the database has all
+/** Begin no further send, of what is claimed already too. */
+void sender_stop(struct sender *sender);
+
+/** After that, and after the last step: give back what was not begun, wait for what was, until the database has all
  *  of it; then call `done`, never before returning. */
 void sender_drain(struct sender *sender, void (*done)(void *arg), void *arg);
 

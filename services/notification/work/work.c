@@ -86,6 +86,7 @@ void work_drain(struct work *work)
 {
     service_hold_drain(work->service);
     work->n_draining = 4;
+    sender_stop(work->sender);
     due_work_drain(work->users, on_drained, work);
     due_work_drain(work->schedule, on_drained, work);
     due_work_drain(work->digest, on_drained, work);
