@@ -32,12 +32,15 @@ import random
 import subprocess
 import zoneinfo
 
+import pytest
 from dateutil import rrule
 
 from support.service import build_dir
 
 RULES = int(os.environ.get("RECURRENCE_RULES", "100000"))
 BATCH = 2000
+PARTS = 10  # tests, each of which gets its share of the rules
+JUMPS = 4  # one of so many rules is jumped into, too
 INSTANTS = 6
 LAST = datetime.datetime(2299, 12, 31, 23, 59, 59)
 FREQS = {"HOURLY": rrule.HOURLY, "DAILY": rrule.DAILY, "WEEKLY": rrule.WEEKLY, "MONTHLY": rrule.MONTHLY,
@@ -228,40 +231,45 @@ def compare_batch(seed: int) -> tuple[int, int, list[str]]:
     dice = random.Random(seed)
     rules = [Rule(dice) for _ in range(BATCH)]
     expected = [rule.instants() for rule in rules]
-    # once from the start, and once from somewhere in the middle, just before or at an instant
-    froms = [dice.randrange(len(instants)) for instants in expected]
-    afters = [instants[at] * 1000 - dice.choice((0, 1)) for instants, at in zip(expected, froms)]
+    # all from the start, and some from somewhere in the middle, just before or at an instant
+    jumps = range(0, BATCH, JUMPS)
+    afters = {n: dice.choice(expected[n]) * 1000 - dice.choice((0, 1)) for n in jumps}
     lines = [rule.line(INSTANTS) for rule in rules]
-    lines += [rule.line(INSTANTS, after) for rule, after in zip(rules, afters)]
+    lines += [rules[n].line(INSTANTS, afters[n]) for n in jumps]
     answers = expand(lines)
     different = []
-    for number, rule in enumerate(rules):
-        zone = zoneinfo.ZoneInfo(rule.zone)
-        end = instant(rule.horizon(), zone)
-        walked = [at for at in answers[number] if at <= end]
-        jumped = [at for at in answers[BATCH + number] if at <= end][:INSTANTS]
-        want = [at for at in expected[number] if at <= end]
-        want_jumped = [at for at in want if at * 1000 > afters[number]]
+    for n, rule in enumerate(rules):
+        end = instant(rule.horizon(), zoneinfo.ZoneInfo(rule.zone))
+        walked = [at for at in answers[n] if at <= end]
+        want = [at for at in expected[n] if at <= end]
         if walked != want:
-            different.append(f"{rule.line(INSTANTS)}  ours:     {walked}\n  dateutil: {want}")
-        # the jump may show more of them than were expanded from the start
-        if jumped[: len(want_jumped)] != want_jumped:
-            different.append(f"{lines[BATCH + number]}  ours:     {jumped}\n  dateutil: {want_jumped}")
+            different.append(f"{lines[n]}  ours:     {walked}\n  dateutil: {want}")
+        if n in afters:
+            # the jump may show more of them than were expanded from the start
+            jumped = answers[BATCH + n // JUMPS]
+            want = [at for at in want if at * 1000 > afters[n]]
+            if jumped[: len(want)] != want:
+                different.append(f"{lines[BATCH + n // JUMPS]}  ours:     {jumped}\n  dateutil: {want}")
     return BATCH, sum(map(len, expected)), different
 
 
-def test_random_rules_agree_with_dateutil() -> None:
-    seed = int(os.environ.get("RECURRENCE_SEED", random.SystemRandom().randrange(1 << 32)))
-    print(f"RECURRENCE_SEED={seed}")
-    n_batches = max(1, RULES // BATCH)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_rules_agree_with_dateutil(part: int, run_seed: int) -> None:
+    print(f"RECURRENCE_SEED={run_seed}")
+    n_batches = max(1, RULES // BATCH // PARTS)
     n_rules = n_instants = 0
     different: list[str] = []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        seeds = [seed * 1_000_003 + number for number in range(n_batches)]
+        seeds = [(run_seed * PARTS + part) * 1_000_003 + number for number in range(n_batches)]
         for rules, instants, found in pool.imap_unordered(compare_batch, seeds):
             n_rules += rules
             n_instants += instants
             different += found
     print(f"{n_rules} rules, {n_instants} instants")
-    assert not different, f"RECURRENCE_SEED={seed}: {len(different)} differ\n" + "\n".join(different[:10])
+    assert not different, f"RECURRENCE_SEED={run_seed}: {len(different)} differ\n" + "\n".join(different[:10])
     assert n_instants > 3 * n_rules, "too few of the random rules gave anything to compare"
+
+
+@pytest.fixture(scope="module")
+def run_seed() -> int:
+    return int(os.environ.get("RECURRENCE_SEED", random.SystemRandom().randrange(1 << 32)))
