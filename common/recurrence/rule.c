@@ -67,7 +67,7 @@ static const char *show(struct slice value, char shown[VALUE_SHOWN_MAX + 4])
 
     for (size_t i = 0; i < n; i++)
         shown[i] = value.at[i] > ' ' && value.at[i] <= '~' ? value.at[i] : '?';
-    strcpy(shown + n, n < value.n ? "..." : "");
+    memcpy(shown + n, n < value.n ? "..." : "", n < value.n ? sizeof "..." : 1);
     return shown;
 }
 

@@ -85,7 +85,7 @@ static bool read_header(struct bytes *bytes, struct counts *counts, struct err *
 /** Leave out the block of version 1: its instants have 32 bits. */
 static bool skip_first_block(struct bytes *bytes, struct err *err)
 {
-    struct counts c;
+    struct counts c = {0};
 
     if (!read_header(bytes, &c, err))
         return false;
@@ -127,7 +127,7 @@ static bool read_types(struct zone *zone, const unsigned char *at, const struct 
 static bool read_block(struct zone *zone, struct bytes *bytes, struct err *err)
 {
     const unsigned char *at;
-    struct counts c;
+    struct counts c = {0};
 
     if (!read_header(bytes, &c, err))
         return false;

@@ -36,7 +36,7 @@ struct expansion {
 
     struct rule_days *days; /* NULL before the first is wanted, and after the last */
     bool is_over;
-    int64_t day;            /* the next one of them */
+    int64_t day; /* the next one of them */
     bool has_day;
     int64_t group[DAYS_A_YEAR]; /* the days of one period */
     int n_group, at_group;      /* how many, and the next one to give */
