@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <event2/event.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -13,18 +14,24 @@
 #include "common/net/loop.h"
 #include "common/net/public_address.h"
 
-/* How it works: getaddrinfo blocks, so each lookup has a thread of its own, which ends by writing to
- * the lookup's eventfd. A lookup that took too long is answered, and stays in the list until its
+/* How it works: getaddrinfo blocks, so each lookup has a thread of its own, which ends by ringing the
+ * bell, an eventfd that the loop watches. A lookup that took too long is answered, and stays in the list until its
  * thread ends, so that a name service that hangs cannot make us start ever more threads. Loop and
  * thread share the lookup: the last of them frees it. */
 
 enum { LOOKUPS_MAX = 8, STACK_BYTES = 256 * 1024 };
 
+/* Shared by the loop and every thread, as the resolver may end before them: the last one closes it. */
+struct bell {
+    atomic_int n_owners;
+    int fd;
+};
+
 struct lookup {
     /* shared; what the thread writes is read once `ended` is set */
     atomic_int n_owners;
     atomic_bool ended;
-    int wake_fd;
+    struct bell *bell;
     char host[ADDRESS_HOST_MAX + 1];
     struct addrinfo *found;
     int why_not; /* an EAI_… */
@@ -34,7 +41,6 @@ struct lookup {
     struct address_resolver *resolver;
     const struct address_policy *policy;
     const char *field;
-    struct event *wake;
     struct loop_timer *limit;
     address_checked_fn *done; /* NULL: answered */
     void *arg;
@@ -53,6 +59,8 @@ TAILQ_HEAD(verdicts, verdict);
 
 struct address_resolver {
     struct loop *loop;
+    struct bell *bell;
+    struct event *rung;
     struct loop_timer *at_once; /* runs while there are verdicts */
     struct lookups lookups;
     struct verdicts verdicts;
@@ -82,15 +90,12 @@ static void on_turn(void *arg)
         loop_timer_start(resolver->at_once, 0);
 }
 
-struct address_resolver *address_resolver_new(struct loop *loop)
+static void give_up_bell(struct bell *bell)
 {
-    struct address_resolver *resolver = MEM_NEW(struct address_resolver);
-
-    resolver->loop = loop;
-    resolver->at_once = loop_timer_new(loop, on_turn, resolver);
-    TAILQ_INIT(&resolver->lookups);
-    TAILQ_INIT(&resolver->verdicts);
-    return resolver;
+    if (atomic_fetch_sub(&bell->n_owners, 1) > 1)
+        return;
+    close(bell->fd);
+    mem_free(bell);
 }
 
 static void give_up(struct lookup *lookup)
@@ -99,7 +104,6 @@ static void give_up(struct lookup *lookup)
         return;
     if (lookup->found != NULL)
         freeaddrinfo(lookup->found);
-    close(lookup->wake_fd);
     mem_free(lookup);
 }
 
@@ -110,7 +114,6 @@ static void forget(struct lookup *lookup)
 
     TAILQ_REMOVE(&resolver->lookups, lookup, link);
     resolver->n_lookups--;
-    event_free(lookup->wake);
     loop_timer_free(lookup->limit);
     give_up(lookup);
 }
@@ -133,6 +136,8 @@ void address_resolver_free(struct address_resolver *resolver)
         verdict->err = err;
         answer(verdict);
     }
+    event_free(resolver->rung);
+    give_up_bell(resolver->bell);
     loop_timer_free(resolver->at_once);
     mem_free(resolver);
 }
@@ -147,10 +152,11 @@ static void *look_up(void *arg)
     if (lookup->why_not != 0)
         lookup->found = NULL;
     atomic_store(&lookup->ended, true);
-    /* cannot fail: nobody else writes to it */
-    ssize_t n_written = write(lookup->wake_fd, &one, sizeof one);
+    /* a full counter still wakes the loop */
+    ssize_t n_written = write(lookup->bell->fd, &one, sizeof one);
 
     (void)n_written;
+    give_up_bell(lookup->bell);
     give_up(lookup);
     return NULL;
 }
@@ -167,18 +173,46 @@ static bool judge_found(const struct lookup *lookup, struct err *err)
     return true;
 }
 
-static void on_ended(evutil_socket_t fd, short what, void *arg)
+static void on_rung(evutil_socket_t fd, short what, void *arg)
 {
-    struct lookup *lookup = arg;
-    struct err err = {0};
+    struct address_resolver *resolver = arg;
+    struct lookup *lookup, *next;
+    uint64_t n_rings;
+    ssize_t n_read = read(fd, &n_rings, sizeof n_rings);
 
-    (void)fd;
     (void)what;
-    if (!atomic_load(&lookup->ended))
-        return;
-    if (lookup->done != NULL)
-        lookup->done(lookup->arg, judge_found(lookup, &err) ? NULL : &err);
-    forget(lookup);
+    (void)n_read;
+    /* what a callback asks stands at the end, and rings by itself */
+    for (lookup = TAILQ_FIRST(&resolver->lookups); lookup != NULL; lookup = next) {
+        struct err err = {0};
+
+        next = TAILQ_NEXT(lookup, link);
+        if (!atomic_load(&lookup->ended))
+            continue;
+        loop_timer_stop(lookup->limit);
+        if (lookup->done != NULL)
+            lookup->done(lookup->arg, judge_found(lookup, &err) ? NULL : &err);
+        next = TAILQ_NEXT(lookup, link);
+        forget(lookup);
+    }
+}
+
+struct address_resolver *address_resolver_new(struct loop *loop)
+{
+    struct address_resolver *resolver = MEM_NEW(struct address_resolver);
+    struct bell *bell = MEM_NEW(struct bell);
+
+    atomic_init(&bell->n_owners, 1);
+    bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert(bell->fd >= 0);
+    resolver->loop = loop;
+    resolver->bell = bell;
+    resolver->rung = event_new(loop_base(loop), bell->fd, EV_READ | EV_PERSIST, on_rung, resolver);
+    event_add(resolver->rung, NULL);
+    resolver->at_once = loop_timer_new(loop, on_turn, resolver);
+    TAILQ_INIT(&resolver->lookups);
+    TAILQ_INIT(&resolver->verdicts);
+    return resolver;
 }
 
 static void on_late(void *arg)
@@ -241,8 +275,10 @@ static struct lookup *start_lookup(struct address_resolver *resolver,
     copy_host(lookup->host, url.host);
     atomic_init(&lookup->n_owners, 2);
     atomic_init(&lookup->ended, false);
-    lookup->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (lookup->wake_fd < 0 || !start_thread(lookup)) {
+    lookup->bell = resolver->bell;
+    atomic_fetch_add(&resolver->bell->n_owners, 1);
+    if (!start_thread(lookup)) {
+        give_up_bell(resolver->bell);
         atomic_store(&lookup->n_owners, 1);
         give_up(lookup);
         err_set(err, ERR_UNAVAILABLE, "%s: its host could not be looked up", question->field);
@@ -271,8 +307,6 @@ void address_check_host(struct address_resolver *resolver, const struct address_
     lookup->done = done;
     lookup->arg = arg;
     lookup->limit = loop_timer_new(resolver->loop, on_late, lookup);
-    lookup->wake = event_new(loop_base(resolver->loop), lookup->wake_fd, EV_READ, on_ended, lookup);
-    event_add(lookup->wake, NULL);
     loop_timer_start(lookup->limit, question->limit_ms);
     TAILQ_INSERT_TAIL(&resolver->lookups, lookup, link);
     resolver->n_lookups++;
