@@ -66,26 +66,28 @@ static bool read_time(const char **text, int hours_max, int *seconds)
     return true;
 }
 
+static bool read_weekday(const char **text, struct posix_tz_change *change)
+{
+    change->kind = POSIX_TZ_WEEKDAY;
+    return read_number(text, 12, &change->month) && change->month >= 1 && take(text, '.') &&
+           read_number(text, 5, &change->week) && change->week >= 1 && take(text, '.') &&
+           read_number(text, 6, &change->weekday);
+}
+
+static bool read_day(const char **text, struct posix_tz_change *change)
+{
+    if (take(text, 'M'))
+        return read_weekday(text, change);
+    change->kind = take(text, 'J') ? POSIX_TZ_JULIAN : POSIX_TZ_ZERO_BASED;
+    return read_number(text, 365, &change->day) &&
+           (change->kind == POSIX_TZ_ZERO_BASED || change->day >= 1);
+}
+
 static bool read_change(const char **text, struct posix_tz_change *change)
 {
     *change = (struct posix_tz_change){.seconds = 2 * 3600};
-    if (!take(text, ','))
+    if (!take(text, ',') || !read_day(text, change))
         return false;
-    if (take(text, 'M')) {
-        change->kind = POSIX_TZ_WEEKDAY;
-        if (!read_number(text, 12, &change->month) || change->month < 1 || !take(text, '.') ||
-            !read_number(text, 5, &change->week) || change->week < 1 || !take(text, '.') ||
-            !read_number(text, 6, &change->weekday))
-            return false;
-    } else if (take(text, 'J')) {
-        change->kind = POSIX_TZ_JULIAN;
-        if (!read_number(text, 365, &change->day) || change->day < 1)
-            return false;
-    } else {
-        change->kind = POSIX_TZ_ZERO_BASED;
-        if (!read_number(text, 365, &change->day))
-            return false;
-    }
     return !take(text, '/') || read_time(text, HOURS_MAX, &change->seconds);
 }
 

@@ -187,14 +187,26 @@ static void say_counted_name(struct buf *out, const struct rule *rule)
     add_whole(out, rule);
 }
 
+/** Say of what the weekdays are: " in March", " of the year". Months that INTERVAL may miss are said
+ *  later. */
+static void say_scope(struct buf *out, const struct rule *rule, bool is_counted, bool is_mixed)
+{
+    bool names_months = rule->n_months > 0 && (rule->interval == 1 || rule->freq == RULE_YEARLY);
+    bool is_whole = rule->freq == RULE_YEARLY || (rule->interval == 1 && !is_mixed);
+
+    if (is_counted && (names_months || is_whole))
+        add_whole(out, rule);
+    else if (names_months)
+        add_in_months(out, rule);
+}
+
 /** Say which weekdays of months and years: "every Monday in March", "every 2 years on the first
- *  Monday of the year". Months that INTERVAL may miss are said later. */
+ *  Monday of the year". */
 static void say_weekdays(struct buf *out, const struct rule *rule)
 {
     int n_counted = count_ordinals(rule);
     bool is_mixed = n_counted > 0 && n_counted < rule->n_days;
     bool is_plain = rule->interval == 1 && !is_mixed;
-    bool names_months = rule->n_months > 0 && (rule->interval == 1 || rule->freq == RULE_YEARLY);
 
     if (is_plain) {
         buf_add_text(out, "every ");
@@ -202,19 +214,15 @@ static void say_weekdays(struct buf *out, const struct rule *rule)
         add_every(out, units[rule->freq], rule->interval);
         buf_add_text(out, " on ");
     }
-    if (counts_name(rule))
+    if (counts_name(rule)) {
         say_counted_name(out, rule);
-    else if (n_counted == 0 && name_of_days(rule) != NULL)
+        return;
+    }
+    if (name_of_days(rule) != NULL)
         buf_format(out, "%s%s", is_plain ? "" : "each ", name_of_days(rule));
     else
         add_days(out, rule, is_plain ? "" : "each ", is_plain ? "" : "the ", " and ");
-    if (counts_name(rule))
-        return;
-    if (n_counted > 0 && (names_months || rule->interval == 1 || rule->freq == RULE_YEARLY) &&
-        !(is_mixed && rule->n_months == 0 && rule->freq == RULE_MONTHLY))
-        add_whole(out, rule);
-    else if (names_months)
-        add_in_months(out, rule);
+    say_scope(out, rule, n_counted > 0, is_mixed);
 }
 
 /** Say "every January and March", "every 2 years in January and March", "every month". */
@@ -339,32 +347,42 @@ static bool misses_month_days(const struct rule *rule)
     return false;
 }
 
+static bool is_leap_day(const struct rule *rule, const struct local_time *start)
+{
+    return rule->freq == RULE_YEARLY && start->month == 2 && start->day == 29 &&
+           (rule->n_months == 0 || (rule->n_months == 1 && rule->months[0] == 2));
+}
+
 static void narrow_month_end(struct buf *out, const struct rule *rule,
                              const struct local_time *start)
 {
-    bool is_leap_day = rule->freq == RULE_YEARLY && start->month == 2 && start->day == 29 &&
-                       (rule->n_months == 0 || (rule->n_months == 1 && rule->months[0] == 2));
+    bool has_months = rule->freq == RULE_MONTHLY || rule->n_months > 0;
 
-    if (rule_days_may_clamp(rule) && is_leap_day)
+    if (!rule_days_may_clamp(rule)) {
+        if (rule->freq >= RULE_MONTHLY && misses_month_days(rule))
+            buf_add_text(out, "; left out where the month is too short");
+    } else if (is_leap_day(rule, start)) {
         buf_add_text(out, "; on 28 February where there is no 29th");
-    else if (rule_days_may_clamp(rule) && is_missed(rule, start->day) &&
-             (rule->freq == RULE_MONTHLY || rule->n_months > 0))
+    } else if (has_months && is_missed(rule, start->day)) {
         buf_add_text(out, "; on the last day where the month is shorter");
-    else if (rule->freq >= RULE_MONTHLY && misses_month_days(rule))
-        buf_add_text(out, "; left out where the month is too short");
+    }
+}
+
+static void narrow_weekdays(struct buf *out, const struct rule *rule)
+{
+    buf_add_text(out, "; only where that is ");
+    add_days(out, rule, "a ", "the ", " or ");
+    if (count_ordinals(rule) > 0)
+        buf_add_text(out, rule->freq == RULE_YEARLY && rule->n_months == 0 ? " of the year"
+                                                                           : " of the month");
 }
 
 static void narrow_lists(struct buf *out, const struct rule *rule)
 {
     bool holds_back = lists_hold_back(rule);
 
-    if (rule->n_days > 0 && (holds_back || rule->n_month_days > 0)) {
-        buf_add_text(out, "; only where that is ");
-        add_days(out, rule, "a ", "the ", " or ");
-        if (count_ordinals(rule) > 0)
-            buf_add_text(out, rule->freq == RULE_YEARLY && rule->n_months == 0 ? " of the year"
-                                                                               : " of the month");
-    }
+    if (rule->n_days > 0 && (holds_back || rule->n_month_days > 0))
+        narrow_weekdays(out, rule);
     if (rule->n_month_days > 0 && holds_back) {
         buf_add_text(out, "; only on ");
         add_month_days(out, rule);
