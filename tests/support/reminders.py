@@ -13,10 +13,12 @@ import uuid
 from typing import Any
 
 import httpx
+import jsonschema
+import referencing
 
 from .fake_sidecar import FakeSidecar
 from .postgres import Database
-from .service import Service
+from .service import ROOT, Service
 from .waiting import LIMIT_S, wait_for
 
 Event = dict[str, Any]
@@ -262,10 +264,21 @@ class Ledger:
         return mails_to(self.sidecar, self.user)
 
     def check_seq(self) -> None:
-        """Every event of the user counted from 1, without a gap."""
+        """Every event of the user fits its schema, and they are counted from 1, without a gap."""
         wait_for("the outbox to be empty", lambda: self.service.database is None or is_published(self.service.database, self.user))
         seqs = sorted(int(e["seq"]) for e in self.events())
         assert seqs == list(range(1, len(seqs) + 1))
+        for event in self.events():
+            check_schema(event)
+
+
+def check_schema(event: Event) -> None:
+    directory = ROOT / "api" / "events"
+    read = lambda uri: json.loads((directory / uri).read_text())  # noqa: E731
+    registry = referencing.Registry(retrieve=lambda uri: referencing.Resource.from_contents(read(uri)))
+    schema = read(f"{event['type']}.json")
+    checker = jsonschema.Draft7Validator.FORMAT_CHECKER
+    jsonschema.Draft7Validator(schema, registry=registry, format_checker=checker).validate(event)
 
 
 def is_published(database: Database, user: User) -> bool:
