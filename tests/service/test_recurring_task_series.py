@@ -196,7 +196,7 @@ def test_a_plain_task_is_none_of_its_business(world: World) -> None:
     plain["data"] = {**plain["data"], "series_id": None, "recurrence": None, "occurrence": None}
     world.backend.all[-1] = ("task-events", plain)
     world.tell(plain)
-    assert world.database.execute(SCHEMA, "SELECT FROM series WHERE id = %s", series.id) == []
+    assert world.database.execute(SCHEMA, "SELECT id FROM series WHERE id = %s", series.id) == []
 
 
 # ---- any order
@@ -407,7 +407,7 @@ def test_a_deleted_account_has_no_series(world: World) -> None:
     world.tell(deleted)
     world.tell(late)
     assert world.numbers(other) == []
-    assert world.database.execute(SCHEMA, "SELECT FROM series WHERE owner_id = %s", world.owner) == []
+    assert world.database.execute(SCHEMA, "SELECT id FROM series WHERE owner_id = %s", world.owner) == []
 
 
 def test_an_account_of_many_series_ends_step_by_step(world: World) -> None:
@@ -421,7 +421,7 @@ def test_an_account_of_many_series_ends_step_by_step(world: World) -> None:
     )
     world.backend.delete_user(world.owner)
     world.tell()
-    assert world.database.execute(SCHEMA, "SELECT FROM series WHERE owner_id = %s", world.owner) == []
+    assert world.database.execute(SCHEMA, "SELECT id FROM series WHERE owner_id = %s", world.owner) == []
 
 
 # ---- instants that pass
@@ -549,7 +549,7 @@ def test_shuffled_repeated_and_on_three_replicas_the_right_one_comes_next(three:
         world.settle()
         world.take()
     check_lives(world, lives)
-    assert world.database.execute(SCHEMA, "SELECT FROM series WHERE owner_id = %s", gone.owner_id) == []
+    assert world.database.execute(SCHEMA, "SELECT id FROM series WHERE owner_id = %s", gone.owner_id) == []
     say_all_again(world)
 
 

@@ -359,6 +359,18 @@ static void test_a_drain_waits_for_the_step_and_begins_no_other(void **state)
     assert_int_equal(w->n_steps, 1);
 }
 
+static void test_a_drain_does_not_wait_for_the_next_poll(void **state)
+{
+    struct world *w = *state;
+
+    w->is_slow = true;
+    due_work_start(w->work);
+    turn_until_stepped(w, 1);
+    due_work_drain(w->work, on_drained, w);
+    end_step(w); /* has nothing more for a minute */
+    net_turn_until(w->loop, is_drained, w);
+}
+
 static void test_a_drain_of_idle_work_ends_in_the_next_turn(void **state)
 {
     struct world *w = *state;
@@ -482,6 +494,7 @@ int main(void)
         TEST(test_steps_that_go_on_failing_are_tried_ever_less_often),
         TEST(test_metrics_count_steps_and_failures),
         TEST(test_a_drain_waits_for_the_step_and_begins_no_other),
+        TEST(test_a_drain_does_not_wait_for_the_next_poll),
         TEST(test_a_drain_of_idle_work_ends_in_the_next_turn),
         TEST(test_freed_while_draining_it_calls_nobody),
         TEST(test_freed_during_a_step_it_takes_the_end_of_the_step),
