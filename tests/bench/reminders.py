@@ -19,7 +19,7 @@ BATCH = 10
 SENDERS = 4
 MOST_PER_S = 400  # created, at the least: how far ahead the first one lies
 TITLE = re.compile(r"Reminder (\d{6})")
-SETTLED = "SELECT count(*) FROM notification.delivery WHERE state IN (0, 1, 2)"
+SETTLED = "SELECT count(*) FROM notification.delivery WHERE state IN (0, 1, 2) AND title LIKE 'Reminder %'"
 IN_APP = """
 SELECT extract(epoch FROM sent_at - remind_at)::float8 * 1000 FROM notification.delivery
 WHERE channel = 2 AND state = 3 AND title LIKE 'Reminder %'"""
@@ -62,11 +62,14 @@ class Reminders:
         reminders = [{"at": instant(self.instants[number])}]
         return {"op": "create", "task": {"title": f"Reminder {number:06}", "reminders": reminders}}
 
+    def left(self) -> int:
+        return self.system.stack.query(SETTLED.replace("%", "%%"))[0][0]
+
     def measure(self) -> tuple[list[float], list[float]]:
         """Milliseconds after the instant: in the app, and by mail."""
         wait_for("the last instant", lambda: time.time() > max(self.instants), self.span_s + self.count / 100 + 60)
-        wait_for("all to be sent", lambda: self.system.stack.query(SETTLED)[0][0] == 0, 120)
-        app = [row[0] for row in self.system.stack.query(IN_APP)]
+        wait_for("all to be sent", lambda: self.left() == 0, 120)
+        app = [row[0] for row in self.system.stack.query(IN_APP.replace("%", "%%"))]
         mail = {}
         for one in list(self.system.stack.mail.mails):
             found = TITLE.search(one.html)
