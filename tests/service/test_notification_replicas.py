@@ -165,6 +165,21 @@ def test_a_kill_during_an_attempt_costs_one_extra_that_can_be_told(replica: Any,
     wait_for("the dead one to be forgotten", lambda: database.value("notification", "SELECT count(*) FROM instance") == 1)
 
 
+def test_a_claim_of_nobody_is_taken_over(replica: Any, database: Database) -> None:
+    """The database took it after its process had ended."""
+    service, user = replica(), User(app=False)
+    ledger = Ledger(service, user)
+    tell(service.sidecar, user.saved(), user.task(reminder(at=at(3600))).saved())
+    ledger.wait_for_states(("email", 1, "scheduled"))
+    database.execute(
+        "notification",
+        "WITH d AS (UPDATE delivery SET state = 1, attempts = 1, claimed_by = gen_random_uuid() RETURNING id, claimed_by)"
+        " INSERT INTO attempt (delivery_id, number, began_at, instance) SELECT id, 1, now(), claimed_by FROM d",
+    )
+    (row,) = ledger.wait_for_states(("email", 1, "sent"))
+    assert [a["outcome"] for a in row["attempts"]] == ["interrupted", "sent"]
+
+
 def test_claims_of_one_that_lives_are_not_taken(replica: Any, database: Database) -> None:
     """However long its channel takes."""
     slow = replica(MAIL_LIMIT_MS="20000")

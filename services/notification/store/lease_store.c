@@ -1,18 +1,23 @@
 #include "services/notification/store/lease_store.h"
 
+/* Who has claims and no row (a claim that the database took after its process had ended) counts as
+ * one that never beat. */
 const struct pg_statement LEASE_BEAT = {
     "lease_beat",
     "WITH ours AS (INSERT INTO instance AS i (id, beats, beat_at)"
     "  VALUES ($1::uuid, 1, clock_timestamp()) ON CONFLICT (id)"
     "  DO UPDATE SET beats = i.beats + 1, beat_at = excluded.beat_at)"
-    " SELECT id, beats FROM instance WHERE id <> $1::uuid ORDER BY id",
+    " SELECT id, beats FROM instance WHERE id <> $1::uuid UNION ALL"
+    " SELECT c.id, 0 FROM (SELECT DISTINCT claimed_by AS id FROM delivery WHERE state = 1) c"
+    " WHERE c.id <> $1::uuid AND NOT EXISTS (SELECT FROM instance i WHERE i.id = c.id)",
 };
 
 /* The task of each is looked at again by the scheduler: it may have changed during the claim. */
 const struct pg_statement LEASE_TAKE_OVER = {
     "lease_take_over",
-    "WITH dead AS MATERIALIZED (SELECT id FROM instance"
-    "  WHERE id = $1::uuid AND beats = $2::bigint FOR UPDATE)"
+    "WITH known AS MATERIALIZED (SELECT id, beats FROM instance WHERE id = $1::uuid FOR UPDATE)"
+    ", dead AS MATERIALIZED (SELECT $1::uuid AS id"
+    "  WHERE coalesce((SELECT beats FROM known), 0) = $2::bigint)"
     ", claim AS MATERIALIZED (SELECT d.id, d.owner_id FROM dead"
     "  JOIN delivery d ON d.claimed_by = dead.id AND d.state = 1 ORDER BY d.id LIMIT $5::int)"
     ", owner AS MATERIALIZED (SELECT id FROM app_user"

@@ -4,7 +4,7 @@
 
 #include "common/pg/pg.h"
 
-/** $1 our id: count one beat; id and beats of every other process. */
+/** $1 our id: count one beat; id and beats of every other process, 0 of one that has claims alone. */
 extern const struct pg_statement LEASE_BEAT;
 /** $1 id of a process, $2 its beats as seen last, $3 now, $4 reason, $5 limit: give back so many of its
  *  claims and close their attempts; forget the process when it has none. Return how many: run it until
