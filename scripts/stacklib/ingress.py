@@ -73,7 +73,8 @@ http {{
             proxy_buffering off;
             proxy_pass http://websocket;
         }}
-{mail}        location = / {{
+{mail}        # a mail points at its task's page
+        location ~ ^/(tasks/[0-9a-f-]+)?$ {{
             return 302 /api/docs;
         }}
         location / {{

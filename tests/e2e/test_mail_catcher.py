@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from client import Person
@@ -25,6 +27,8 @@ def test_a_reminder_shows_on_the_catchers_page(broker):
         assert [to["address"] for to in mail["to"]] == [person.email]
         assert "Post the letter" in mail["subject"] and f"{stack.url}/api/v1/actions/" in mail["html"]
         assert browser.get(f"/mail/email/{mail['id']}/html").status_code == 200
+        links = re.findall(r'href="([^"]+)"', mail["html"])
+        assert links and all(browser.get(link).status_code in (200, 302) for link in links), links
         stack.restart("mail")
         kept = wait_for("the mail to be there again", lambda: browser.get("/mail/email").json())
         assert [each["id"] for each in kept] == [mail["id"]]
