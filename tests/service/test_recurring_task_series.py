@@ -635,6 +635,35 @@ def test_two_replicas_that_decide_at_once_say_it_once(three: list[Service]) -> N
     world.check_seqs()
 
 
+def test_what_one_replica_works_on_the_others_leave_alone(three: list[Service]) -> None:
+    assert three[0].database is not None
+    database = three[0].database
+    world = World(database, three)
+
+    def n_settled() -> float:
+        name = 'pg_call_duration_seconds_count{statement="series_settle"} '
+        texts = [httpx.get(service.url + "/metrics").text for service in three]
+        return sum(float(x.removeprefix(name)) for t in texts for x in t.splitlines() if x.startswith(name))
+
+    series = world.backend.create(world.owner)
+    world.tell()
+    world.settle()
+    world.backend.complete(series)
+    before, steps = n_settled(), [service.metric("due_work_steps_total") for service in three]
+    with database.connect(SCHEMA) as db:
+        db.autocommit = False
+        db.execute("LOCK TABLE outbox IN SHARE MODE")
+        world.tell()
+        world.fire_crons()
+        wait_for(
+            "two to have looked for more",
+            lambda: sum(s.metric("due_work_steps_total") >= n + 3 for s, n in zip(three, steps)) >= 2,
+        )
+        db.rollback()
+    assert world.numbers(series) == [2]
+    assert n_settled() == before + 1
+
+
 # ---- failing well
 
 
