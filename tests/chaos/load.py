@@ -96,14 +96,14 @@ class Player(threading.Thread):
         if "series" in self.work:
             acts += [self.complete_one] * 4
         if "reminders" in self.work:
-            acts += [self.remind] * 3 + [self.remind_twice, self.move, self.rename]
+            acts += [self.remind, self.remind_twice, self.move, self.rename]
         if "tasks" in self.work:
             acts += [self.write_plain]
         try:
             while not self.over.is_set():
                 self.rng.choice(acts)()
                 self.n_calls += 1
-                self.over.wait(self.rng.uniform(0.0, 0.15))
+                self.over.wait(self.rng.uniform(0.0, 0.3))
         except BaseException as problem:  # noqa: BLE001  # told by the thread that joins
             self.problem = problem
 

@@ -40,6 +40,10 @@ class Verdict:
             (self.missing if found < expected else self.wrong).append(f"{what}: {found} instead of {expected}")
 
     @property
+    def found(self) -> int:
+        return sum(row.found for row in self.rows)
+
+    @property
     def problems(self) -> list[str]:
         return self.wrong + self.missing
 
