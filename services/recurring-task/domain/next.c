@@ -10,9 +10,10 @@ static const int period_hours[] = {
     [RULE_MONTHLY] = 31 * 25, [RULE_YEARLY] = 366 * 25,
 };
 
+/** 0 is no instant: the rule has ended. */
 static struct next make_at(int64_t due_at)
 {
-    return (struct next){.kind = NEXT_MAKE, .due_at = due_at};
+    return (struct next){.kind = due_at == 0 ? NEXT_ENDED : NEXT_MAKE, .due_at = due_at};
 }
 
 static struct next wait_until(int64_t at)
@@ -74,7 +75,7 @@ static struct next decide_collapse(const struct series_rule *series,
         return wait_until(0);
     first = find_first(series, newest->ended_at > newest->scheduled_at ? newest->ended_at
                                                                        : newest->scheduled_at);
-    return first == 0 ? (struct next){.kind = NEXT_ENDED} : make_at(first);
+    return make_at(first);
 }
 
 static struct next decide_skip(const struct series_rule *series, const struct series_newest *newest,
@@ -117,7 +118,7 @@ static struct next decide_after_completion(const struct series_rule *series,
     }
     begins_at = zone_instant(series->zone, &anew.start, NULL);
     first = find_first(&anew, begins_at > newest->ended_at ? begins_at : newest->ended_at);
-    return first == 0 ? (struct next){.kind = NEXT_ENDED} : make_at(first);
+    return make_at(first);
 }
 
 struct next next_decide(const struct series_rule *series, const struct series_newest *newest,

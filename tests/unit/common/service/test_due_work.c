@@ -441,23 +441,15 @@ static void test_the_cron_is_answered_at_once_and_begins_a_step(void **state)
 {
     static const struct route routes[] = {{HTTP_POST, "/test-work", answer_cron}};
     struct world *w = *state;
+    struct http_server_config config = {.name = "dapr", .address = "127.0.0.1"};
     struct http_server *server;
     struct net_peer peer;
     struct err err = {0};
 
-    server = http_server_new(
-        &(struct http_server_config){
-            .name = "dapr",
-            .address = "127.0.0.1",
-            .limits = {16, 5000, 5000, 5000, 16384, 1024},
-            .routes = routes,
-            .n_routes = 1,
-            .context = w,
-            .loop = w->loop,
-            .metrics = w->metrics,
-            .log = &w->log,
-        },
-        &err);
+    config.limits = (struct http_limits){16, 5000, 5000, 5000, 16384, 1024};
+    config.routes = routes, config.n_routes = 1, config.context = w;
+    config.loop = w->loop, config.metrics = w->metrics, config.log = &w->log;
+    server = http_server_new(&config, &err);
     assert_non_null(server);
     w->is_slow = true;
     for (int i = 0; i < 2; i++) { /* the second while the first one's step is under way */
