@@ -16,6 +16,7 @@ const struct json_field reminder_fields[] = {
     JSON_TIME(struct reminder, at, "at", JSON_NULLABLE),
     JSON_TIME(struct reminder, snoozed_until, "snoozed_until", JSON_NULLABLE),
     JSON_INT(struct reminder, generation, "generation", JSON_REQUIRED, 1, GENERATION_MAX),
+    JSON_TIME(struct reminder, set_at, "set_at", JSON_NULLABLE),
     JSON_TIME(struct reminder, sent_at, "sent_at", JSON_NULLABLE),
     JSON_ENUM(struct reminder, channel, "channel", JSON_NULLABLE, reminder_channel_words),
 };

@@ -23,6 +23,7 @@ struct reminder {
     int64_t at;            /* or 0 */
     int64_t snoozed_until; /* when it comes instead; 0: not snoozed */
     int64_t generation;    /* from 1; a move of its instant or a snooze raises it */
+    int64_t set_at;        /* when the user gave it this generation's instant; 0: not known */
     int64_t sent_at;       /* of this generation; 0: not */
     int channel;           /* by which it was sent first; -1: none */
 };

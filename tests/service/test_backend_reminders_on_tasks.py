@@ -85,7 +85,7 @@ class TestWrite:
     def test_they_are_offsets_or_instants(self, ada: User) -> None:
         task = plain(ada, reminders=[{"offset": "-PT1H"}, {"at": "2027-02-28T10:00:00+01:00"}])
         first, second = task["reminders"]
-        untold = {"generation": 1, "snoozed_until": None, "sent_at": None, "channel": None}
+        untold = {"generation": 1, "set_at": task["created_at"], "snoozed_until": None, "sent_at": None, "channel": None}
         assert first == {"id": first["id"], "offset": "-PT1H", "at": None, **untold}
         assert second == {"id": second["id"], "offset": None, "at": "2027-02-28T09:00:00.000Z", **untold}
         assert task["reminder_sent"] is False
@@ -165,10 +165,12 @@ class TestMatch:
     def test_an_id_with_another_instant_comes_anew(self, ada: User) -> None:
         task = sent_task(ada)
         old = task["reminders"][0]
-        changed = change(ada, task, reminders=[{"id": old["id"], "offset": "-PT2H"}])["reminders"]
-        assert changed == [{**old, "offset": "-PT2H", "generation": 2, "sent_at": None, "channel": None}]
-        again = change(ada, task, reminders=[{"id": old["id"], "at": DUE}])["reminders"]
-        assert again == [{**changed[0], "offset": None, "at": DUE, "generation": 3}]
+        changed = change(ada, task, reminders=[{"id": old["id"], "offset": "-PT2H"}])
+        anew = {"generation": 2, "set_at": changed["updated_at"], "sent_at": None, "channel": None}
+        assert changed["reminders"] == [{**old, "offset": "-PT2H", **anew}]
+        again = change(ada, task, reminders=[{"id": old["id"], "at": DUE}])
+        anew = {"generation": 3, "set_at": again["updated_at"]}
+        assert again["reminders"] == [{**changed["reminders"][0], "offset": None, "at": DUE, **anew}]
 
     def test_an_unknown_id_is_a_new_one(self, ada: User) -> None:
         task = plain(ada, reminders=[])
@@ -186,7 +188,8 @@ class TestMove:
         task = sent_task(ada, reminders=[{"offset": "-PT1H"}, {"at": DUE}])
         moved = change(ada, task, due_at=later(DUE, days=1))
         offset, instant = moved["reminders"]
-        assert offset == {**task["reminders"][0], "generation": 2, "sent_at": None, "channel": None}
+        anew = {"generation": 2, "set_at": moved["updated_at"], "sent_at": None, "channel": None}
+        assert offset == {**task["reminders"][0], **anew}
         assert instant == task["reminders"][1]
         assert moved["reminder_sent"] is False
 

@@ -16,6 +16,6 @@ class TestCopy(CopyTests):
         user_columns=("email", "name", "time_zone"),
         task_columns=("title", "due_at", "time_zone", "deleted_at"),
         own_user_columns=("reminder_settings", "channels", "seq", "spread_after", "digest_next_at"),
-        own_task_columns=("updated_at", "reminders", "mark", "unscheduled", "scheduled_version"),
+        own_task_columns=("reminders", "mark", "unscheduled", "scheduled_version"),
         own_tables=("delivery", "attempt", "instance"),
     )

@@ -23,8 +23,8 @@ INSTANCE = "01a1fe66-a062-7cac-9fd7-6c09a4c92a12"
 FILL = [
     f"INSERT INTO app_user (id, version, email, name, time_zone) SELECT md5('u' || n)::uuid, 1, n || '@example.org', '', 'UTC'"
     f" FROM generate_series(1, {N_OWNERS}) n",
-    "INSERT INTO task (owner_id, id, version, status, title, updated_at, reminders, scheduled_version)"
-    f" SELECT md5('u' || n % {N_OWNERS} + 1)::uuid, md5('t' || n)::uuid, 1, 0, 'task ' || n, now(),"
+    "INSERT INTO task (owner_id, id, version, status, title, reminders, scheduled_version)"
+    f" SELECT md5('u' || n % {N_OWNERS} + 1)::uuid, md5('t' || n)::uuid, 1, 0, 'task ' || n,"
     " jsonb_build_array(jsonb_build_object('id', md5('r' || n)::uuid, 'generation', 1)), 1"
     f" FROM generate_series(1, {N_WAITING // 2}) n",
     # half by mail, half in the app; the first of each task is due, the rest later

@@ -229,6 +229,14 @@ def test_an_edit_after_the_instant_takes_no_reminder_away(ledger: Ledger, user: 
     ledger.wait_for_states(("app", 1, "sent"))
 
 
+def test_nor_one_that_was_moved_before(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
+    task = user.task(reminder("PT0S"), due_at=at(-HOUR))
+    task.moved(at(-60))
+    task.reminders[0]["set_at"] = text(at(-120))
+    tell(sidecar, user.saved(), task.saved(title="other words"))
+    ledger.wait_for_states(("app", 2, "sent"))
+
+
 # ---- what the user changes
 
 

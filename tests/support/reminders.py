@@ -117,6 +117,7 @@ def reminder(offset: str | None = None, at: datetime.datetime | None = None, mad
         "at": text(at),
         "snoozed_until": None,
         "generation": 1,
+        "set_at": text(made_at),
         "sent_at": None,
         "channel": None,
     }
@@ -175,13 +176,13 @@ class Task:
         self.data = json.loads(json.dumps(self.data))
         for r in self.reminders:
             if r["offset"]:
-                r.update(generation=r["generation"] + 1, sent_at=None, channel=None, snoozed_until=None)
+                r.update(generation=r["generation"] + 1, set_at=text(at()), sent_at=None, channel=None, snoozed_until=None)
         return self.saved(due_at=due_at)
 
     def snoozed(self, until: datetime.datetime, n: int = 0) -> Event:
         self.data = json.loads(json.dumps(self.data))
         r = self.reminders[n]
-        r.update(generation=r["generation"] + 1, sent_at=None, channel=None, snoozed_until=text(until))
+        r.update(generation=r["generation"] + 1, set_at=text(at()), sent_at=None, channel=None, snoozed_until=text(until))
         return self.saved()
 
     def completed(self) -> Event:

@@ -187,8 +187,8 @@ void series_make_next(struct series *series, const struct recurrence_due *due,
     task->scheduled_at = due->due_at;
     task->version = 1;
     task->created_at = task->updated_at = birth->now_ms;
-    /* The user set them when he began the series: notification tells from the id what he set for an
-     * instant that was past by then, and an occurrence may come with the very instant it is due. */
+    /* the user set them when he began the series: an occurrence may come at the very instant it is
+     * due, and is reminded of then */
     task_reminders_add(task, &series->offsets, series->created_at, birth->arena);
     series->last_occurrence = due->occurrence;
     series->newest_id = birth->id;

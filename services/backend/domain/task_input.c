@@ -209,7 +209,7 @@ static bool merge_reminders(const struct task_patch *patch, const struct task_me
                 return add_field(err, patch, TASK_FIELD_REMINDERS,
                                  "has the offset %s, which needs a due_at",
                                  list->reminders[i].offset);
-    task_reminders_follow(before, task, merge->arena);
+    task_reminders_follow(before, task, merge->now_ms, merge->arena);
     if (task_patch_has(patch, TASK_FIELD_REMINDERS))
         task_reminders_set(task, list, merge->now_ms, merge->arena);
     return true;

@@ -18,6 +18,7 @@ static const struct json_field input_fields[] = {
     JSON_TIME(struct reminder, at, "at", JSON_NULLABLE),
     JSON_TIME(struct reminder, snoozed_until, "snoozed_until", JSON_NULLABLE),
     JSON_INT(struct reminder, generation, "generation", JSON_NULLABLE, 1, GENERATION_MAX),
+    JSON_TIME(struct reminder, set_at, "set_at", JSON_NULLABLE),
     JSON_TIME(struct reminder, sent_at, "sent_at", JSON_NULLABLE),
     JSON_ENUM(struct reminder, channel, "channel", JSON_NULLABLE, reminder_channel_words),
 };
@@ -91,9 +92,10 @@ static struct reminder *read_stored(const struct task *task, struct arena *arena
     return reminders;
 }
 
-static void renew(struct reminder *reminder)
+static void renew(struct reminder *reminder, int64_t now_ms)
 {
     reminder->generation++;
+    reminder->set_at = now_ms;
     reminder->sent_at = 0;
     reminder->channel = -1;
     reminder->snoozed_until = 0;
@@ -122,12 +124,13 @@ void task_reminders_set(struct task *task, const struct reminder_list *list, int
         const struct reminder *sent = &list->reminders[i];
         struct reminder *own = find_stored(stored, task->reminders.n_items, sent);
 
-        next[i] = (struct reminder){.id = uuid_new(now_ms), .generation = 1, .channel = -1};
+        next[i] = (struct reminder){
+            .id = uuid_new(now_ms), .generation = 1, .set_at = now_ms, .channel = -1};
         if (own != NULL) {
             next[i] = *own;
             own->id.text[0] = '\0'; /* taken */
             if (!is_same_instant(&next[i], sent))
-                renew(&next[i]);
+                renew(&next[i], now_ms);
         }
         next[i].offset = sent->offset;
         next[i].at = sent->at;
@@ -149,7 +152,8 @@ static bool counts_days(const struct reminder *reminder)
     return duration_read(reminder->offset, "offset", &duration, &ignored) && duration.days != 0;
 }
 
-void task_reminders_follow(const struct task *before, struct task *task, struct arena *arena)
+void task_reminders_follow(const struct task *before, struct task *task, int64_t now_ms,
+                           struct arena *arena)
 {
     const bool is_moved = before->due_at != task->due_at;
     const bool is_elsewhere = !is_same_text(before->time_zone, task->time_zone);
@@ -165,20 +169,23 @@ void task_reminders_follow(const struct task *before, struct task *task, struct 
         if (reminders[i].offset != NULL && task->due_at == 0)
             continue;
         if (reminders[i].offset != NULL && (is_moved || counts_days(&reminders[i])))
-            renew(&reminders[i]);
+            renew(&reminders[i], now_ms);
         reminders[n_kept++] = reminders[i];
     }
     task->reminders = reminders_write(reminders, n_kept, arena);
 }
 
-void task_reminders_add(struct task *task, const struct json_texts *offsets, int64_t now_ms,
+void task_reminders_add(struct task *task, const struct json_texts *offsets, int64_t set_at,
                         struct arena *arena)
 {
     struct reminder *reminders = ARENA_NEW_ARRAY(arena, offsets->n_items, struct reminder);
 
     for (size_t i = 0; i < offsets->n_items; i++)
-        reminders[i] = (struct reminder){
-            .id = uuid_new(now_ms), .offset = offsets->items[i], .generation = 1, .channel = -1};
+        reminders[i] = (struct reminder){.id = uuid_new(set_at),
+                                         .offset = offsets->items[i],
+                                         .generation = 1,
+                                         .set_at = set_at,
+                                         .channel = -1};
     task->reminders = reminders_write(reminders, offsets->n_items, arena);
 }
 
@@ -203,7 +210,7 @@ static struct reminder *find_by_id(struct reminder *reminders, size_t n_reminder
     return NULL;
 }
 
-bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t until,
+bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t until, int64_t now_ms,
                            struct arena *arena, struct err *err)
 {
     struct reminder *reminders = read_stored(task, arena);
@@ -211,7 +218,7 @@ bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t unt
 
     if (reminder == NULL)
         return err_set(err, ERR_NOT_FOUND, "the task has no reminder with this id");
-    renew(reminder);
+    renew(reminder, now_ms);
     reminder->snoozed_until = until;
     task->reminders = reminders_write(reminders, task->reminders.n_items, arena);
     return true;

@@ -28,10 +28,11 @@ void task_reminders_set(struct task *task, const struct reminder_list *list, int
                         struct arena *arena);
 
 /** Take a moved due date or time zone into account: what counts from it comes anew, or goes with it. */
-void task_reminders_follow(const struct task *before, struct task *task, struct arena *arena);
+void task_reminders_follow(const struct task *before, struct task *task, int64_t now_ms,
+                           struct arena *arena);
 
-/** Give a new task one reminder for each offset. */
-void task_reminders_add(struct task *task, const struct json_texts *offsets, int64_t now_ms,
+/** Give a new task one reminder for each offset, which the user chose at `set_at`. */
+void task_reminders_add(struct task *task, const struct json_texts *offsets, int64_t set_at,
                         struct arena *arena);
 
 /** Return the offsets of the reminders that have one, each once. */
@@ -47,7 +48,7 @@ struct task_snooze {
 
 /** Have a reminder come at `until` instead, whether it was sent or not. Fail with ERR_NOT_FOUND when the task has none such. */
 MUST_CHECK bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t until,
-                                      struct arena *arena, struct err *err);
+                                      int64_t now_ms, struct arena *arena, struct err *err);
 
 /** Return when the clock in `zone` shows `minutes` since midnight on the day after that of now_ms. */
 int64_t task_reminders_morning(const struct zone *zone, int minutes, int64_t now_ms);

@@ -49,31 +49,6 @@ int64_t schedule_instant(const struct schedule_task *task, const struct reminder
     return duration_add(&offset, task->due_at, task->zone);
 }
 
-/* RFC 9562 §5.7: the first 48 bits of a version 7 UUID are the ms of its making; 0 of another one. */
-static int64_t made_at(const struct uuid *id)
-{
-    int64_t ms = 0;
-
-    if (id->text[14] != '7')
-        return 0;
-    for (int i = 0; i < 13; i++) {
-        char c = id->text[i];
-
-        if (c != '-')
-            ms = ms * 16 + (c >= 'a' ? c - 'a' + 10 : c - '0');
-    }
-    return ms;
-}
-
-/** Return when the user set the reminder to its instant. The first generation is as old as the
- *  reminder; a later one came with a change of the task, at the latest with the last one. */
-static int64_t set_at(const struct schedule_task *task, const struct reminder *reminder)
-{
-    int64_t at = reminder->generation <= 1 ? made_at(&reminder->id) : 0;
-
-    return at != 0 ? at : task->updated_at;
-}
-
 static void add_change(struct comparison *c, int was, const struct delivery_row *row)
 {
     if (c->n_changes == c->n_max) {
@@ -157,7 +132,7 @@ static void want(struct comparison *c, const struct reminder *reminder, struct d
     if (late_ms >= 0) {
         if (!job->task.is_new || is_known(c, reminder))
             return; /* a channel that came later: this one is not for it */
-        if (late_ms > job->age_max_ms || set_at(&job->task, reminder) > wanted->remind_at)
+        if (late_ms > job->age_max_ms || reminder->set_at > wanted->remind_at)
             wanted->state = DELIVERY_EXPIRED;
     }
     add_change(c, -1, wanted);

@@ -44,10 +44,10 @@ extern const struct json_field delivery_row_fields[];
 extern const size_t delivery_row_n_fields;
 
 struct schedule_task {
-    bool is_open;               /* neither completed nor skipped, in no trash, not purged */
-    bool is_new;                /* of a version that the ledger has not followed yet */
-    int64_t due_at, updated_at; /* 0: none */
-    const struct zone *zone;    /* days of an offset are its; NULL: of 24 hours */
+    bool is_open;            /* neither completed nor skipped, in no trash, not purged */
+    bool is_new;             /* of a version that the ledger has not followed yet */
+    int64_t due_at;          /* 0: none */
+    const struct zone *zone; /* days of an offset are its; NULL: of 24 hours */
     const struct reminder *reminders;
     size_t n_reminders;
 };

@@ -19,14 +19,14 @@ const struct pg_statement COPY_SAVE_TASK = {
     "copy_save_task",
     FRESH OWNER
     " INSERT INTO task AS t (owner_id, id, version, status, due_at, time_zone, deleted_at, title,"
-    " updated_at, reminders, mark, unscheduled)"
+    " reminders, mark, unscheduled)"
     " SELECT $2::uuid, $3::uuid, $4::bigint, $5::smallint, $6::timestamptz, $7, $8::timestamptz,"
-    " $9, $10::timestamptz, $11::jsonb, 1, owner.version > 0 AND $11::jsonb IS NOT NULL"
+    " $9, $10::jsonb, 1, owner.version > 0 AND $10::jsonb IS NOT NULL"
     " FROM owner WHERE deleted_at IS NULL"
     " ON CONFLICT (owner_id, id) DO UPDATE SET version = excluded.version,"
     " status = excluded.status, due_at = excluded.due_at, time_zone = excluded.time_zone,"
     " deleted_at = excluded.deleted_at, title = excluded.title,"
-    " updated_at = excluded.updated_at, reminders = excluded.reminders, mark = t.mark + 1,"
+    " reminders = excluded.reminders, mark = t.mark + 1,"
     " unscheduled = t.unscheduled OR excluded.unscheduled OR t.scheduled_version > 0"
     " WHERE t.version < excluded.version AND t.purged_at IS NULL",
 };
@@ -58,7 +58,6 @@ static void add_task(struct pg_params *params, const struct task *task)
     pg_add_text(params, task->time_zone);
     pg_add_time(params, task->deleted_at);
     pg_add_text(params, task->title);
-    pg_add_time(params, task->updated_at);
     pg_add_text(params, join_objects(&task->reminders, params->arena));
 }
 
@@ -69,7 +68,7 @@ const struct pg_statement COPY_PURGE_TASK = {
     " SELECT $2::uuid, $3::uuid, 0, $4::timestamptz FROM owner WHERE deleted_at IS NULL"
     " ON CONFLICT (owner_id, id) DO UPDATE SET version = 0, status = NULL, due_at = NULL,"
     " time_zone = NULL, deleted_at = NULL, title = NULL, purged_at = excluded.purged_at,"
-    " updated_at = NULL, reminders = NULL, mark = t.mark + 1,"
+    " reminders = NULL, mark = t.mark + 1,"
     " unscheduled = t.scheduled_version > 0"
     " WHERE t.purged_at IS NULL",
 };

@@ -16,7 +16,7 @@ const struct pg_statement SCHEDULE_READ = {
     "schedule_read",
     "SELECT t.owner_id, t.id, t.mark, coalesce(t.title, ''), t.time_zone, u.time_zone,"
     " t.status = 0 AND t.deleted_at IS NULL AND t.purged_at IS NULL,"
-    " t.version > t.scheduled_version, t.due_at, t.updated_at, t.reminders::text,"
+    " t.version > t.scheduled_version, t.due_at, t.reminders::text,"
     " u.reminder_settings, u.channels::text,"
     " (SELECT jsonb_agg(" DELIVERY_JSON ")::text FROM delivery d"
     "  WHERE d.owner_id = t.owner_id AND d.task_id = t.id AND d.kind = 0"
@@ -63,8 +63,8 @@ static void read_user(const struct pg_rows *rows, int row, struct arena *arena,
     struct channel_address *addresses;
     struct json_texts list;
 
-    user->settings = schedule_read_settings(pg_copy_text(rows, row, 11, arena), arena);
-    if (!read_list(pg_copy_text(rows, row, 12, arena), arena, &list))
+    user->settings = schedule_read_settings(pg_copy_text(rows, row, 10, arena), arena);
+    if (!read_list(pg_copy_text(rows, row, 11, arena), arena, &list))
         return;
     addresses = ARENA_NEW_ARRAY(arena, list.n_items + 1, struct channel_address);
     for (size_t i = 0; i < list.n_items; i++)
@@ -107,14 +107,13 @@ static void read_task(const struct pg_rows *rows, int row, struct arena *arena,
     of->is_open = pg_bool(rows, row, 6);
     of->is_new = pg_bool(rows, row, 7);
     of->due_at = pg_time(rows, row, 8);
-    of->updated_at = pg_time(rows, row, 9);
-    if (read_list(pg_copy_text(rows, row, 10, arena), arena, &list) &&
+    if (read_list(pg_copy_text(rows, row, 9, arena), arena, &list) &&
         reminders_read(&list, arena, &reminders, &err)) {
         of->reminders = reminders;
         of->n_reminders = list.n_items;
     }
     read_user(rows, row, arena, &task->job.user);
-    read_deliveries(pg_copy_text(rows, row, 13, arena), arena, &task->job);
+    read_deliveries(pg_copy_text(rows, row, 12, arena), arena, &task->job);
 }
 
 struct unscheduled *schedule_read_rows(const struct pg_rows *rows, struct arena *arena,

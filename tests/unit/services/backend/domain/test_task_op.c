@@ -76,7 +76,7 @@ static struct task task_in(const char *state)
     static const char *reminder =
         "{\"id\":\"0197fd7a-0000-7000-8000-000000000001\",\"offset\":null,"
         "\"at\":\"2027-01-01T00:00:00.000Z\",\"snoozed_until\":null,"
-        "\"generation\":1,\"sent_at\":null,\"channel\":null}";
+        "\"generation\":1,\"set_at\":null,\"sent_at\":null,\"channel\":null}";
     struct task task = task_none;
 
     task.id = (struct uuid){"0197fd7a-0000-7000-8000-00000000000a"};

@@ -116,16 +116,16 @@ static const char *run_row(const struct rows *rows, struct task *task, struct ar
         task_reminders_set(task, &list, NOW, arena);
     } else if (strcmp(how, "move") == 0) {
         task->due_at = instant(what);
-        task_reminders_follow(&before, task, arena);
+        task_reminders_follow(&before, task, NOW, arena);
         assert_int_equal(task->reminder_sent, task->due_at == before.due_at);
     } else if (strcmp(how, "zone") == 0) {
         task->time_zone = what;
-        task_reminders_follow(&before, task, arena);
+        task_reminders_follow(&before, task, NOW, arena);
         assert_true(task->reminder_sent);
     } else if (strcmp(how, "snooze") == 0) {
         const struct uuid id = id_of(what[0]);
 
-        if (!task_reminders_snooze(task, &id, SNOOZED_UNTIL, arena, &err)) {
+        if (!task_reminders_snooze(task, &id, SNOOZED_UNTIL, NOW, arena, &err)) {
             assert_int_equal(err.code, ERR_NOT_FOUND);
             return "not_found";
         }
