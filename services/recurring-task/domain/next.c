@@ -2,7 +2,7 @@
 
 #include "common/events/task.h"
 
-enum { MS_AN_HOUR = 3600000, WINDOW_PERIODS = 2, WINDOW_GROWTH = 8 };
+enum { CATCH_UP_DAYS = 31, MS_AN_HOUR = 3600000, WINDOW_PERIODS = 2, WINDOW_GROWTH = 8 };
 
 /* how long a period of each FREQ is, at most */
 static const int period_hours[] = {
@@ -59,7 +59,9 @@ static int64_t find_latest(const struct series_rule *series, int64_t after, int6
 static struct next decide_catch_up(const struct series_rule *series,
                                    const struct series_newest *newest, int64_t now_ms)
 {
-    int64_t first = find_first(series, newest->scheduled_at);
+    int64_t oldest = now_ms - CATCH_UP_DAYS * INT64_C(24) * MS_AN_HOUR;
+    int64_t first =
+        find_first(series, oldest > newest->scheduled_at ? oldest : newest->scheduled_at);
 
     if (first == 0)
         return (struct next){.kind = NEXT_ENDED};

@@ -38,7 +38,7 @@ struct next {
 
 /** Decide at `now_ms`.
  *  Anchor `due`: of the rule's instants after scheduled_at,
- *    catch_up takes the first: at once when the newest has ended, else when its instant comes;
+ *    catch_up takes the first of the last 31 days or later: at once when the newest has ended, else when its instant comes;
  *    collapse, when the newest has ended, takes the first after ended_at (or after scheduled_at, if that
  *      is later); until then it waits for the end;
  *    skip takes the latest that is not after now (open: in the newest's place; ended: ended_at counts as
