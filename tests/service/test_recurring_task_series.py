@@ -328,6 +328,24 @@ def test_a_stopped_series_that_begins_again_goes_on(world: World) -> None:
     assert len(series.tasks) == 2
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_one_reopened_and_begun_anew_is_open(world: World, is_late: bool) -> None:
+    """That it had ended is of the rule before: the completion may even come last."""
+    series = world.backend.create(world.owner, rule="FREQ=DAILY;COUNT=1")
+    world.tell()
+    completed = world.backend.complete(series)
+    if not is_late:
+        world.tell()
+    world.backend.untold.clear()
+    world.backend.reopen(series.newest)
+    world.backend.untold.clear()
+    world.tell(world.backend.edit(series, FUTURE_MS))
+    if is_late:
+        world.tell(completed)
+    world.settle()
+    assert world.numbers(series) == []
+
+
 def test_a_completion_racing_with_an_edit_leaves_the_edits_next(world: World) -> None:
     """Both are told at the same time, many times over."""
     for _ in range(30):
