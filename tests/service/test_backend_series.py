@@ -278,6 +278,21 @@ class TestScope:
         assert [r["offset"] for r in second["reminders"]] == ["-P1D"]
         assert series_of(ada, second)["template"] == {**fields, "reminders": [{"offset": "-P1D"}]}
 
+    def test_a_rule_that_goes_on_has_as_many_left_as_it_had(self, ada: User, sidecar: FakeSidecar) -> None:
+        first = add(ada, recurrence="FREQ=DAILY;COUNT=3")
+        second = make_next(ada, sidecar, first)
+        moved = change(ada, second, "this_and_later", due_at=later(second["due_at"], hours=3))
+        assert (moved["recurrence"], moved["series_from"]) == ("FREQ=DAILY;COUNT=2", 2)
+        again = change(ada, second, recurrence="FREQ=DAILY;COUNT=9")
+        assert again["recurrence"] == "FREQ=DAILY;COUNT=9"
+
+    def test_an_occurrence_that_comes_when_it_is_due_rings_once_at_once(self, ada: User, sidecar: FakeSidecar) -> None:
+        now = dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        first = add(ada, due_at=later(now, days=-1), reminders=[{"offset": "-P2D"}, {"offset": "-PT1H"}])
+        day_before, hour_before = make_next(ada, sidecar, first, due_at=now)["reminders"]
+        assert day_before["snoozed_until"] is None and day_before["set_at"] > now[:-1]
+        assert hour_before["snoozed_until"] == hour_before["set_at"] > now[:-1]
+
     def test_only_what_was_sent_goes_into_the_template(self, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada)
         change(ada, first, title="Today by hand")

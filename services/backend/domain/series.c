@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/recurrence/local_time.h"
+#include "common/recurrence/rule.h"
 #include "common/recurrence/zone.h"
 #include "services/backend/domain/task_reminders.h"
 
@@ -13,6 +14,27 @@ const struct series series_none = {.anchor = TASK_ANCHOR_NONE, .missed = TASK_MI
 bool series_is_there(const struct series *series)
 {
     return series->id.text[0] != '\0';
+}
+
+/* A rule that goes on from `task` has as many occurrences left as it had. */
+static const char *count_left(const struct series *series, const struct task *task,
+                              struct arena *arena)
+{
+    struct err ignored = {0};
+    struct rule rule;
+    struct buf text;
+    const char *left;
+
+    if (series->recurrence == NULL || strcmp(series->recurrence, task->recurrence) != 0 ||
+        !rule_read(task->recurrence, "recurrence", &rule, &ignored) || rule.count == 0)
+        return task->recurrence;
+    rule.count -= (int)(task->occurrence - series->from);
+    rule.count = rule.count < 1 ? 1 : rule.count;
+    buf_init(&text);
+    rule_write(&rule, &text);
+    left = arena_copy_bytes(arena, text.bytes, text.n_bytes);
+    buf_clear(&text);
+    return left;
 }
 
 /* Begin the rule (anew) at `task`: its due date is what the clock on the wall shows there. */
@@ -28,7 +50,7 @@ static void begin_rule(struct series *series, struct task *task, const struct zo
     task->series_start = arena_copy_text(arena, start);
     task->series_from = task->occurrence;
     task->scheduled_at = task->due_at;
-    series->recurrence = task->recurrence;
+    series->recurrence = task->recurrence = count_left(series, task, arena);
     series->anchor = task->anchor;
     series->missed = task->missed;
     series->time_zone = task->time_zone;
@@ -190,6 +212,7 @@ void series_make_next(struct series *series, const struct recurrence_due *due,
     /* the user set them when he began the series: an occurrence may come at the very instant it is
      * due, and is reminded of then */
     task_reminders_add(task, &series->offsets, series->created_at, birth->arena);
+    task_reminders_begin(task, birth->now_ms, birth->arena);
     series->last_occurrence = due->occurrence;
     series->newest_id = birth->id;
     series->revision++;

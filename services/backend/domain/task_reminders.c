@@ -189,6 +189,40 @@ void task_reminders_add(struct task *task, const struct json_texts *offsets, int
     task->reminders = reminders_write(reminders, offsets->n_items, arena);
 }
 
+/* The instant of a reminder by offset; a day more or less an hour will do here. */
+static int64_t instant_of(const struct task *task, const struct reminder *reminder)
+{
+    struct duration offset = {0};
+    struct err ignored = {0};
+
+    if (!duration_read(reminder->offset, "offset", &offset, &ignored))
+        return task->due_at;
+    return duration_add(&offset, task->due_at, NULL);
+}
+
+void task_reminders_begin(struct task *task, int64_t now_ms, struct arena *arena)
+{
+    enum { ON_TIME_MS = 3600000, PASSED_MS = 60000 };
+    struct reminder *reminders = read_stored(task, arena);
+    struct reminder *latest = NULL;
+    bool is_one_ahead = false;
+
+    if (task->due_at < now_ms - ON_TIME_MS)
+        return;
+    for (size_t i = 0; i < task->reminders.n_items; i++) {
+        if (instant_of(task, &reminders[i]) >= now_ms - PASSED_MS) {
+            is_one_ahead = true;
+            continue;
+        }
+        reminders[i].set_at = now_ms;
+        if (latest == NULL || instant_of(task, &reminders[i]) > instant_of(task, latest))
+            latest = &reminders[i];
+    }
+    if (latest != NULL && !is_one_ahead)
+        latest->snoozed_until = now_ms;
+    task->reminders = reminders_write(reminders, task->reminders.n_items, arena);
+}
+
 struct json_texts task_reminders_offsets(const struct task *task, struct arena *arena)
 {
     const size_t n_reminders = task->reminders.n_items;

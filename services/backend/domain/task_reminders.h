@@ -35,6 +35,11 @@ void task_reminders_follow(const struct task *before, struct task *task, int64_t
 void task_reminders_add(struct task *task, const struct json_texts *offsets, int64_t set_at,
                         struct arena *arena);
 
+/** An occurrence that comes on time may come after instants of its reminders: let the latest of those
+ *  ring now, if no other is ahead, and none of the others. One that is caught up is left alone: what is
+ *  late says so. All have offsets. */
+void task_reminders_begin(struct task *task, int64_t now_ms, struct arena *arena);
+
 /** Return the offsets of the reminders that have one, each once. */
 struct json_texts task_reminders_offsets(const struct task *task, struct arena *arena);
 
