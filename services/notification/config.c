@@ -18,7 +18,7 @@ const struct config_key config_keys[] = {
                "limit of a call of a webhook, ms"),
     CONFIG_INT(struct config, reminder_age_max_s, "REMINDER_AGE_MAX_S", "86400", 1, 31536000,
                "a reminder later than that is not sent any more, s"),
-    CONFIG_INT(struct config, send_tries_max, "SEND_TRIES_MAX", "20", 1, 1000,
+    CONFIG_INT(struct config, send_tries_max, "SEND_TRIES_MAX", "150", 1, 1000,
                "attempts before a delivery is given up"),
     CONFIG_INT(struct config, send_retry_ms, "SEND_RETRY_MS", "2000", 1, 3600000,
                "wait before the second attempt, doubled each time, ms"),

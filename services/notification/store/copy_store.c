@@ -64,6 +64,8 @@ static void add_task(struct pg_params *params, const struct task *task)
 const struct pg_statement COPY_PURGE_TASK = {
     "copy_purge_task",
     FRESH OWNER
+    ", unnamed AS (UPDATE delivery SET title = '' FROM fresh"
+    "  WHERE owner_id = $2::uuid AND task_id = $3::uuid)"
     " INSERT INTO task AS t (owner_id, id, version, purged_at)"
     " SELECT $2::uuid, $3::uuid, 0, $4::timestamptz FROM owner WHERE deleted_at IS NULL"
     " ON CONFLICT (owner_id, id) DO UPDATE SET version = 0, status = NULL, due_at = NULL,"
