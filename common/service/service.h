@@ -154,7 +154,7 @@ struct service {
 int service_main(const struct service_spec *spec, void *app, void *config, int argc, char **argv);
 
 /** Within spec->drain: the drain, whose limit stays DRAIN_MS, also waits for a service_release_drain.
- *  Then the relay publishes what that left in the outbox. */
+ *  What that leaves in the outbox is published by our relay, or by the next one that leads. */
 void service_hold_drain(struct service *service);
 void service_release_drain(struct service *service);
 
