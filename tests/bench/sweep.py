@@ -21,8 +21,8 @@ NIL = "00000000-0000-0000-0000-000000000000"
 FILL = [
     f"INSERT INTO app_user (id, version, email, name, time_zone) SELECT md5('u' || n)::uuid, 1,"
     f" n || '@example.org', '', 'UTC' FROM generate_series(1, {OWNERS}) n",
-    f"INSERT INTO task (owner_id, id, version, status, title, updated_at, reminders, scheduled_version)"
-    f" SELECT md5('u' || n % {OWNERS} + 1)::uuid, md5('t' || n)::uuid, 1, 0, 'task ' || n, now(),"
+    f"INSERT INTO task (owner_id, id, version, status, title, reminders, scheduled_version)"
+    f" SELECT md5('u' || n % {OWNERS} + 1)::uuid, md5('t' || n)::uuid, 1, 0, 'task ' || n,"
     f" jsonb_build_array(jsonb_build_object('id', md5('r' || n)::uuid, 'generation', 1)), 1"
     f" FROM generate_series(1, {WAITING // 2}) n",
     f"INSERT INTO delivery (id, owner_id, kind, task_id, reminder_id, generation, channel, channel_id, title,"
