@@ -3,7 +3,6 @@
 #include "common/events/dead_letter.h"
 
 #include "common/json/json_field.h"
-#include "common/json/json_out.h"
 
 enum { NAME_MAX_CHARS = 256, REASON_MAX = 1000, EVENT_MAX = 4 * 1024 * 1024 };
 
@@ -20,12 +19,7 @@ enum { N_LETTER_FIELDS = sizeof letter_fields / sizeof letter_fields[0] };
 
 void dead_letter_write(const struct dead_letter *letter, struct buf *out)
 {
-    struct json_out json;
-
-    json_out_init(&json, out);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, letter_fields, N_LETTER_FIELDS, letter);
-    json_close_object(&json);
+    json_write_object(out, letter_fields, N_LETTER_FIELDS, letter);
 }
 
 bool dead_letter_read(const char *text, size_t n_bytes, struct arena *arena,

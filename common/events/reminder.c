@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "common/json/json_out.h"
-
 #define GENERATION_MAX (INT64_C(1) << 53)
 
 const char *const reminder_channel_words[] = {"email", "push", "app", "webhook", NULL};
@@ -46,17 +44,8 @@ struct json_texts reminders_write(const struct reminder *reminders, size_t n_rem
                                   struct arena *arena)
 {
     struct json_texts texts = {ARENA_NEW_ARRAY(arena, n_reminders, const char *), n_reminders};
-    struct json_out json;
-    struct buf buf;
 
-    for (size_t i = 0; i < n_reminders; i++) {
-        buf_init(&buf);
-        json_out_init(&json, &buf);
-        json_open_object(&json, NULL);
-        json_write_fields(&json, reminder_fields, reminder_n_fields, &reminders[i]);
-        json_close_object(&json);
-        texts.items[i] = arena_copy_bytes(arena, buf.bytes, buf.n_bytes);
-        buf_clear(&buf);
-    }
+    for (size_t i = 0; i < n_reminders; i++)
+        texts.items[i] = json_object_text(reminder_fields, reminder_n_fields, &reminders[i], arena);
     return texts;
 }

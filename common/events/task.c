@@ -1,7 +1,7 @@
 /* common/events/task.c — the fields of a task on the wire. */
 #include "common/events/task.h"
 
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 
 /* what a double holds exactly: JSON's readers elsewhere count on it */
 #define VERSION_MAX (INT64_C(1) << 53)
@@ -51,12 +51,7 @@ const size_t task_purged_n_fields = sizeof task_purged_fields / sizeof task_purg
 
 void task_write(const struct task *task, struct buf *out)
 {
-    struct json_out json;
-
-    json_out_init(&json, out);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, task_fields, task_n_fields, task);
-    json_close_object(&json);
+    json_write_object(out, task_fields, task_n_fields, task);
 }
 
 bool task_read(const char *text, size_t n_bytes, struct arena *arena, struct task *task,

@@ -2,7 +2,7 @@
 #include "common/events/user.h"
 
 #include "common/events/reminder_settings.h"
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 
 #define VERSION_MAX (INT64_C(1) << 53)
 enum { ZONE_MAX = 64 };
@@ -23,12 +23,7 @@ const size_t user_n_fields = sizeof user_fields / sizeof user_fields[0];
 
 void user_write(const struct user *user, struct buf *out)
 {
-    struct json_out json;
-
-    json_out_init(&json, out);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, user_fields, user_n_fields, user);
-    json_close_object(&json);
+    json_write_object(out, user_fields, user_n_fields, user);
 }
 
 bool user_read(const char *text, size_t n_bytes, struct arena *arena, struct user *user,

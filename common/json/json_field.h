@@ -15,6 +15,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
+struct buf;
 struct json_out;
 
 enum json_kind {
@@ -119,6 +120,14 @@ uint64_t json_field_bit(const struct json_field *fields, size_t n_fields, const 
 /** Write the members, key by key, into the object that is open in `out`. */
 void json_write_fields(struct json_out *out, const struct json_field *fields, size_t n_fields,
                        const void *source);
+
+/** Append them as one whole object. */
+void json_write_object(struct buf *out, const struct json_field *fields, size_t n_fields,
+                       const void *source);
+
+/** Return them as one whole object, in the arena. */
+const char *json_object_text(const struct json_field *fields, size_t n_fields, const void *source,
+                             struct arena *arena);
 
 /** Read an object whose values are all texts, whatever the keys: call `each` for each pair. */
 typedef void json_pair_fn(void *arg, const char *key, const char *value);

@@ -84,3 +84,27 @@ void json_write_fields(struct json_out *out, const struct json_field *fields, si
             json_null(out, field->name);
     }
 }
+
+void json_write_object(struct buf *out, const struct json_field *fields, size_t n_fields,
+                       const void *source)
+{
+    struct json_out json;
+
+    json_out_init(&json, out);
+    json_open_object(&json, NULL);
+    json_write_fields(&json, fields, n_fields, source);
+    json_close_object(&json);
+}
+
+const char *json_object_text(const struct json_field *fields, size_t n_fields, const void *source,
+                             struct arena *arena)
+{
+    const char *text;
+    struct buf buf;
+
+    buf_init(&buf);
+    json_write_object(&buf, fields, n_fields, source);
+    text = arena_copy_bytes(arena, buf.bytes, buf.n_bytes);
+    buf_clear(&buf);
+    return text;
+}

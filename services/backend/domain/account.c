@@ -122,18 +122,7 @@ void account_raise(struct account *account, int64_t now_ms)
 
 static const char *write_address(const struct channel_address *address, struct arena *arena)
 {
-    struct json_out json;
-    const char *text;
-    struct buf buf;
-
-    buf_init(&buf);
-    json_out_init(&json, &buf);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, channel_address_fields, channel_address_n_fields, address);
-    json_close_object(&json);
-    text = arena_copy_bytes(arena, buf.bytes, buf.n_bytes);
-    buf_clear(&buf);
-    return text;
+    return json_object_text(channel_address_fields, channel_address_n_fields, address, arena);
 }
 
 /* What notification goes by: how he wants to be reminded, and where. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 
 enum { MS_DIGITS_MAX = 15 };
 
@@ -34,18 +34,8 @@ struct app_notification app_notification_make(const struct notification *sent)
 
 const char *app_notification_write(const struct app_notification *notification, struct arena *arena)
 {
-    struct json_out json;
-    const char *text;
-    struct buf buf;
-
-    buf_init(&buf);
-    json_out_init(&json, &buf);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, app_notification_fields, app_notification_n_fields, notification);
-    json_close_object(&json);
-    text = arena_copy_bytes(arena, buf.bytes, buf.n_bytes);
-    buf_clear(&buf);
-    return text;
+    return json_object_text(app_notification_fields, app_notification_n_fields, notification,
+                            arena);
 }
 
 /* "<created_at>.<id>" */

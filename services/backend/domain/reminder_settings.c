@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 #include "common/recurrence/duration.h"
 
 static bool is_digits(const char *text, char first_max, char second_max)
@@ -71,10 +71,5 @@ bool reminder_settings_read(const char *text, struct arena *arena,
 
 void reminder_settings_write(const struct reminder_settings *settings, struct buf *out)
 {
-    struct json_out json;
-
-    json_out_init(&json, out);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, reminder_settings_fields, reminder_settings_n_fields, settings);
-    json_close_object(&json);
+    json_write_object(out, reminder_settings_fields, reminder_settings_n_fields, settings);
 }

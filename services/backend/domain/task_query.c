@@ -8,7 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 #include "services/backend/domain/task_text.h"
 
 const char *const task_sort_words[] = {"created", "due", "priority", "title", NULL};
@@ -217,17 +217,13 @@ const char *task_query_cursor(const struct task_query *query, const struct task 
                                                                 : 0,
                   .title = query->sort == TASK_SORT_TITLE ? last->title : NULL},
     };
-    struct json_out json;
     struct buf buf;
     size_t size;
     char *text;
 
     write_fingerprint(query, fingerprint);
     buf_init(&buf);
-    json_out_init(&json, &buf);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, cursor_fields, N_CURSOR_FIELDS, &cursor);
-    json_close_object(&json);
+    json_write_object(&buf, cursor_fields, N_CURSOR_FIELDS, &cursor);
     size = sodium_base64_encoded_len(buf.n_bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     text = arena_new(arena, size);
     sodium_bin2base64(text, size, (const unsigned char *)buf.bytes, buf.n_bytes,

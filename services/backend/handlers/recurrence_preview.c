@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/dapr/invoke.h"
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 #include "common/recurrence/rule.h"
 #include "services/backend/app.h"
 #include "services/backend/domain/task_input.h"
@@ -121,15 +121,11 @@ static enum flow_next read_order(struct flow *flow)
 static enum flow_next ask_recurring_task(struct flow *flow)
 {
     struct recurrence_preview *preview = (struct recurrence_preview *)flow;
-    struct json_out json;
     struct buf body;
 
     buf_init(&body);
-    json_out_init(&json, &body);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, question_fields, sizeof question_fields / sizeof question_fields[0],
+    json_write_object(&body, question_fields, sizeof question_fields / sizeof question_fields[0],
                       &preview->order);
-    json_close_object(&json);
     dapr_invoke_post(preview->request.app->service.dapr,
                      &(struct dapr_invocation){.app_id = "recurring-task",
                                                .path = "/internal/preview",
@@ -191,15 +187,11 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
 
 static void reply(struct recurrence_preview *preview)
 {
-    struct json_out json;
     struct buf body;
 
     buf_init(&body);
-    json_out_init(&json, &body);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, answer_fields, sizeof answer_fields / sizeof answer_fields[0],
+    json_write_object(&body, answer_fields, sizeof answer_fields / sizeof answer_fields[0],
                       &preview->answer);
-    json_close_object(&json);
     request_reply_json(&preview->request, 200, &body);
     buf_clear(&body);
 }

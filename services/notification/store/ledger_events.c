@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/json/json_out.h"
 
 void column_init(struct column *column, struct arena *arena)
 {
@@ -73,20 +72,13 @@ void ledger_events_add(struct ledger_events *events, const char *topic, const ch
                        const struct notification *notification)
 {
     struct uuid id = uuid_new(events->now_ms);
-    struct json_out json;
-    struct buf data;
 
-    buf_init(&data);
-    json_out_init(&json, &data);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, notification_fields, notification_n_fields, notification);
-    json_close_object(&json);
     column_add(&events->ids, arena_copy_text(events->arena, id.text));
     column_add(&events->deliveries, arena_copy_text(events->arena, notification->id.text));
     column_add(&events->topics, topic);
     column_add(&events->types, type);
-    column_add(&events->data, arena_copy_bytes(events->arena, data.bytes, data.n_bytes));
-    buf_clear(&data);
+    column_add(&events->data, json_object_text(notification_fields, notification_n_fields,
+                                               notification, events->arena));
 }
 
 void ledger_events_params(const struct ledger_events *events, struct pg_params *params)

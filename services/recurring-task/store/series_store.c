@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/events/event_types.h"
-#include "common/json/json_out.h"
+#include "common/json/json_field.h"
 
 /* Without the owner's row, and without waiting: whoever holds a series is about to change it. A claim
  * that reaches further than any can is left over from before the clock was set back. A claim that a
@@ -134,19 +134,10 @@ enum { OWNER, ID, REVISION, DECIDE_AT, FAULT, OCCURRENCE, EVENT_ID, SUBJECT, DAT
 static void fill_event(const char *cells[N_CELLS], const struct recurrence_due *due, int64_t now_ms,
                        struct arena *arena)
 {
-    struct json_out json;
-    struct buf data;
-
-    buf_init(&data);
-    json_out_init(&json, &data);
-    json_open_object(&json, NULL);
-    json_write_fields(&json, recurrence_due_fields, recurrence_due_n_fields, due);
-    json_close_object(&json);
     cells[OCCURRENCE] = arena_format(arena, "%" PRId64, due->occurrence);
     cells[EVENT_ID] = arena_copy_text(arena, uuid_new(now_ms).text);
     cells[SUBJECT] = due->previous_id.text;
-    cells[DATA] = arena_copy_text(arena, buf_text(&data));
-    buf_clear(&data);
+    cells[DATA] = json_object_text(recurrence_due_fields, recurrence_due_n_fields, due, arena);
 }
 
 static void fill_cells(const char *cells[N_CELLS], const struct series_settled *settled,
