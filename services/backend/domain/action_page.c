@@ -3,6 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "common/base/html.h"
+
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--page:#f6f8fa;--card:#fff;"
     "--line:#d5dae0;--act:#0a5cad;--on-act:#fff}"
@@ -65,28 +67,6 @@ int action_page_status(const struct action_page *page)
     return outcomes[page->outcome].status;
 }
 
-static void add_escaped(struct buf *out, const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++) {
-        switch (*at) {
-        case '&':
-            buf_add_text(out, "&amp;");
-            break;
-        case '<':
-            buf_add_text(out, "&lt;");
-            break;
-        case '>':
-            buf_add_text(out, "&gt;");
-            break;
-        case '"':
-            buf_add_text(out, "&quot;");
-            break;
-        default:
-            buf_add_char(out, *at);
-        }
-    }
-}
-
 static const char *heading_of(const struct action_page *page)
 {
     if (page->outcome == ACTION_ASKS)
@@ -103,7 +83,7 @@ static void add_body(struct buf *out, const struct action_page *page)
         buf_format(out, "<p role=\"status\">%s</p>", outcomes[page->outcome].text);
     if (page->task_title != NULL) {
         buf_add_text(out, "<p class=\"task\" dir=\"auto\">");
-        add_escaped(out, page->task_title);
+        html_add_text(out, page->task_title);
         buf_add_text(out, "</p>");
     }
     if (page->outcome == ACTION_ASKS)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/html.h"
 #include "services/notification/channels/words.h"
 
 /* Mail programs know little of CSS: each element has its own style, and the few rules of the head are
@@ -26,37 +27,11 @@ static const char BODY[] =
     "\"><main class=\"page\" style=\"max-width:560px;margin:0 auto;"
     "padding:32px 20px;background:#ffffff;color:#1b1f24\">";
 
-/* Escape for HTML text and for attributes in double quotes. */
-static void add_escaped(struct buf *out, const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++) {
-        switch (*c) {
-        case '&':
-            buf_add_text(out, "&amp;");
-            break;
-        case '<':
-            buf_add_text(out, "&lt;");
-            break;
-        case '>':
-            buf_add_text(out, "&gt;");
-            break;
-        case '"':
-            buf_add_text(out, "&quot;");
-            break;
-        case '\'':
-            buf_add_text(out, "&#39;");
-            break;
-        default:
-            buf_add_char(out, *c);
-        }
-    }
-}
-
 /* bdi: whichever way a title is written, it turns nothing around it. */
 static void add_title(struct buf *out, const char *title)
 {
     buf_add_text(out, "<bdi>");
-    add_escaped(out, title);
+    html_add_text(out, title);
     buf_add_text(out, "</bdi>");
 }
 
@@ -131,9 +106,9 @@ static void write_links(const struct mail_page *page, struct buf *out)
         buf_format(out, "<a class=\"%s\" style=\"" BUTTON "%s\" href=\"", i == 0 ? "main" : "other",
                    i == 0 ? "background:#0b57d0;color:#ffffff;border:1px solid transparent"
                           : "color:#0b57d0;border:1px solid #8b949e");
-        add_escaped(out, page->links[i].url);
+        html_add_text(out, page->links[i].url);
         buf_add_text(out, "\">");
-        add_escaped(out, page->links[i].words);
+        html_add_text(out, page->links[i].words);
         buf_add_text(out, "</a> ");
     }
     buf_add_text(out, "</p><p class=\"quiet\" style=\"margin:0 0 16px;font-size:14px;"
@@ -149,7 +124,7 @@ void mail_write_page(const struct mail_page *page, struct buf *out)
     buf_init(&subject);
     mail_write_subject(page->outgoing, &subject);
     buf_add_text(out, HEAD);
-    add_escaped(out, buf_text(&subject));
+    html_add_text(out, buf_text(&subject));
     buf_add_text(out, BODY);
     buf_clear(&subject);
     buf_add_text(out, "<h1 style=\"margin:0 0 16px;font-size:24px;line-height:32px;"
@@ -163,7 +138,7 @@ void mail_write_page(const struct mail_page *page, struct buf *out)
     write_links(page, out);
     buf_add_text(out, "<p style=\"margin:0 0 24px;font-size:16px;line-height:24px\">"
                       "<a class=\"other\" style=\"color:#0b57d0\" href=\"");
-    add_escaped(out, page->app_url);
+    html_add_text(out, page->app_url);
     buf_add_text(out, "\">Open todo-app</a></p><p class=\"quiet\" style=\"margin:0;font-size:12px;"
                       "line-height:18px;color:#57606a\">You get this mail because you asked to be "
                       "reminded. What comes by mail is set in todo-app.<br>Delivery ");
