@@ -85,3 +85,13 @@ void dapr_invoke_binding(struct dapr *dapr, const struct dapr_binding_call *call
     buf_clear(&path);
     buf_clear(&body);
 }
+
+bool dapr_check_caller(const struct http_request *req, const char *app_id, struct err *err)
+{
+    static const char header[] = "dapr-caller-app-id";
+    const char *caller = http_header(req, header);
+
+    if (caller != NULL && strcmp(caller, app_id) == 0)
+        return true;
+    return err_set(err, ERR_FORBIDDEN, "%s: only %s may ask", header, app_id);
+}

@@ -21,6 +21,11 @@ void dapr_invoke_get(struct dapr *dapr, const struct dapr_invocation *invocation
 void dapr_invoke_post(struct dapr *dapr, const struct dapr_invocation *invocation,
                       http_answered_fn *done, void *arg);
 
+/** Hold the header in which our sidecar names who calls (it has checked, by access control over mTLS)
+ *  against `app_id`. ERR_FORBIDDEN when it is another, or none. */
+MUST_CHECK bool dapr_check_caller(const struct http_request *req, const char *app_id,
+                                  struct err *err);
+
 /** What an output binding is to do. */
 struct dapr_binding_call {
     const char *binding, *operation;

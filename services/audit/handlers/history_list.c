@@ -10,6 +10,7 @@
 #include "common/base/flow.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/dapr/invoke.h"
 #include "common/events/event_types.h"
 #include "common/json/json_out.h"
 #include "services/audit/app.h"
@@ -17,7 +18,6 @@
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200, CURSOR_DIGITS_MAX = 18 };
 
-static const char CALLER_HEADER[] = "dapr-caller-app-id";
 static const char CALLER[] = "backend";
 
 struct history_list {
@@ -48,12 +48,8 @@ void history_list_start(void *context, struct http_request *req)
 static enum flow_next check_caller(struct flow *flow)
 {
     struct history_list *list = (struct history_list *)flow;
-    const char *caller = http_header(list->req, CALLER_HEADER);
 
-    if (caller != NULL && strcmp(caller, CALLER) == 0)
-        return FLOW_NEXT;
-    err_set(&flow->err, ERR_FORBIDDEN, "%s: only %s may ask", CALLER_HEADER, CALLER);
-    return flow_fail(flow);
+    return dapr_check_caller(list->req, CALLER, &flow->err) ? FLOW_NEXT : flow_fail(flow);
 }
 
 static bool read_id(struct history_list *list, const char *name, bool is_required, struct uuid *id,

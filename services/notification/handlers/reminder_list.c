@@ -8,13 +8,13 @@
 #include "common/base/flow.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/dapr/invoke.h"
 #include "common/json/json_out.h"
 #include "services/notification/app.h"
 #include "services/notification/store/reminder_store.h"
 
 enum { LIMIT_DEFAULT = 50 };
 
-static const char CALLER_HEADER[] = "dapr-caller-app-id";
 static const char CALLER[] = "backend";
 
 struct reminder_list {
@@ -44,12 +44,8 @@ void reminder_list_start(void *context, struct http_request *req)
 static enum flow_next check_caller(struct flow *flow)
 {
     struct reminder_list *list = (struct reminder_list *)flow;
-    const char *caller = http_header(list->req, CALLER_HEADER);
 
-    if (caller != NULL && strcmp(caller, CALLER) == 0)
-        return FLOW_NEXT;
-    err_set(&flow->err, ERR_FORBIDDEN, "%s: only %s may ask", CALLER_HEADER, CALLER);
-    return flow_fail(flow);
+    return dapr_check_caller(list->req, CALLER, &flow->err) ? FLOW_NEXT : flow_fail(flow);
 }
 
 static bool read_id(struct reminder_list *list, const char *name, bool is_required, struct uuid *id,

@@ -10,6 +10,7 @@
 #include "common/base/flow.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/dapr/invoke.h"
 #include "common/events/task.h"
 #include "common/json/json_out.h"
 #include "services/recurring-task/app.h"
@@ -18,7 +19,6 @@
 
 enum { COUNT_DEFAULT = 10, COUNT_MAX = 50, YEAR_MAX = 2299 };
 
-static const char CALLER_HEADER[] = "dapr-caller-app-id";
 static const char CALLER[] = "backend";
 
 struct preview_input {
@@ -67,12 +67,8 @@ void preview_start(void *context, struct http_request *req)
 static enum flow_next check_caller(struct flow *flow)
 {
     struct preview *preview = (struct preview *)flow;
-    const char *caller = http_header(preview->req, CALLER_HEADER);
 
-    if (caller != NULL && strcmp(caller, CALLER) == 0)
-        return FLOW_NEXT;
-    err_set(&flow->err, ERR_FORBIDDEN, "%s: only %s may ask", CALLER_HEADER, CALLER);
-    return flow_fail(flow);
+    return dapr_check_caller(preview->req, CALLER, &flow->err) ? FLOW_NEXT : flow_fail(flow);
 }
 
 /* The client wrote the rule as `recurrence`. */
