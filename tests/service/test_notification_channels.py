@@ -272,15 +272,16 @@ BINDING = "error invoking output binding mail: error from smtp binding, sending 
 MAIL = BINDING + "gomail: could not send email 1: "
 
 
-def answer_mail(sidecar: FakeSidecar, message: str, times: int = 1) -> None:
-    """As daprd says what went wrong behind the binding."""
+def answer_mail(person: Person, message: str) -> Person:
+    """The first mail to him is answered as daprd says what went wrong behind the binding."""
     body = json.dumps({"errorCode": "ERR_INVOKE_OUTPUT_BINDING", "message": message})
-    sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=times, body=body)
+    person.sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=1, body=body, of=person.user.email)
+    return person
 
 
 def test_a_mailbox_that_does_not_exist_ends_it(service: Service, sidecar: FakeSidecar) -> None:
-    answer_mail(sidecar, MAIL + '550 "5.1.1 <nobody@example.org>: Recipient address rejected"')
-    row = Person(service, "email").remind().row("failed")
+    message = MAIL + '550 "5.1.1 <nobody@example.org>: Recipient address rejected"'
+    row = answer_mail(Person(service, "email"), message).remind().row("failed")
     assert row["reason"] == "The mail server refused it (550): there is no such mailbox."
     assert len(row["attempts"]) == 1
     assert "example.org" not in json.dumps(row)
@@ -299,8 +300,7 @@ def test_a_mailbox_that_does_not_exist_ends_it(service: Service, sidecar: FakeSi
 def test_what_a_mail_server_puts_off_is_tried_again(
     service: Service, sidecar: FakeSidecar, message: str, reason: str
 ) -> None:
-    answer_mail(sidecar, message)
-    row = Person(service, "email").remind().row("sent")
+    row = answer_mail(Person(service, "email"), message).remind().row("sent")
     assert [a["reason"] for a in row["attempts"]] == [reason, None]
 
 
@@ -327,10 +327,10 @@ def test_mails_go_one_at_a_time_each_with_every_field(service: Service, sidecar:
 def test_a_sidecar_that_leaves_a_mail_unanswered_is_asked_before_the_next(
     service: Service, sidecar: FakeSidecar
 ) -> None:
+    person = Person(service, "email")
     n_calls = len(sidecar.calls)
-    sidecar.hold("POST", "/v1.0/bindings/mail", 8, times=1)
-    person = Person(service, "email").remind()
-    first = person.row("sent")["attempts"][0]
+    sidecar.hold("POST", "/v1.0/bindings/mail", 8, times=1, of=person.user.email)
+    first = person.remind().row("sent")["attempts"][0]
     assert first["reason"] == "What sends our mail did not answer in time."
     paths = [c.path for c in sidecar.calls[n_calls:] if "bindings" in c.path or "outbound" in c.path]
     mails = [i for i, path in enumerate(paths) if "bindings" in path]

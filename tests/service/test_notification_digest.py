@@ -16,7 +16,7 @@ from support.reminders import Ledger, User, at, is_settled, tell, text
 from support.service import Service
 from support.waiting import wait_for
 
-SETTINGS = {"RELAY_POLL_MS": "50", "DUE_POLL_MS": "100"}
+SETTINGS = {"RELAY_POLL_MS": "50", "DUE_POLL_MS": "100", "SEND_RETRY_MS": "6000"}
 UTC = datetime.timezone.utc
 
 
@@ -103,7 +103,7 @@ def test_what_was_done_before_it_could_be_sent_is_not_told(morning: Morning) -> 
     task = morning.user.task(due_at=at(-60))
     morning.register()
     tell(morning.sidecar, task.saved())
-    morning.sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=1, delay_s=0.3)
+    morning.sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=1, of=morning.user.email)
     morning.database.execute(
         "notification", "UPDATE app_user SET digest_next_at = %s WHERE id = %s", morning.local.astimezone(UTC), morning.user.id
     )

@@ -51,7 +51,7 @@ def moment(value: str) -> datetime.datetime:
 
 
 def test_what_is_refused_is_tried_again_later_each_time(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
-    sidecar.fail(*MAIL, 500, times=2, body='{"message":"451 try later"}')
+    sidecar.fail(*MAIL, 500, times=2, body='{"message":"451 try later"}', of=user.email)
     tell(sidecar, user.saved(), user.task(reminder(at=at(-5))).saved())
     (row,) = ledger.wait_for_states(("email", 1, "sent"))
     assert outcomes(row) == ["refused", "refused", "sent"]
@@ -67,7 +67,7 @@ def test_what_is_refused_is_tried_again_later_each_time(ledger: Ledger, user: Us
 
 def test_what_is_refused_too_often_is_given_up_with_a_reason(ledger: Ledger, user: User, sidecar: FakeSidecar, service: Service) -> None:
     before = service.metric("reminders_failed_total")
-    sidecar.fail(*MAIL, 500, body='{"message":"451 try later"}')
+    sidecar.fail(*MAIL, 500, body='{"message":"451 try later"}', of=user.email)
     tell(sidecar, user.saved(), user.task(reminder(at=at(-5))).saved())
     (row,) = ledger.wait_for_states(("email", 1, "failed"))
     assert outcomes(row) == ["refused"] * 3
@@ -81,7 +81,7 @@ def test_what_is_refused_too_often_is_given_up_with_a_reason(ledger: Ledger, use
 def test_a_channel_that_hangs_is_tried_again_and_holds_up_no_other(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
     with WebSink() as sink:
         hook, secret = webhook(sidecar, sink.url + "/fast")
-        sidecar.hold(*MAIL, 5, times=1)
+        sidecar.hold(*MAIL, 5, times=1, of=user.email)
         tell(sidecar, user.saved(channels=[hook]), user.task(reminder(at=at(-5))).saved())
         wait_for("the webhook, while the mail hangs", lambda: sink.received("/fast"))
         found = ledger.wait_for_states(("email", 1, "sent"), ("webhook", 1, "sent"))
@@ -115,17 +115,32 @@ def test_an_address_that_is_gone_is_given_up_at_once(ledger: Ledger, user: User,
         assert len(sink.received("/gone")) == 1
 
 
-def test_what_changes_between_two_attempts_is_not_tried_again(
-    ledger: Ledger, user: User, sidecar: FakeSidecar, database: Database
-) -> None:
-    sidecar.fail(*MAIL, 503, times=1)
-    sidecar.fail(*MAIL, 503, times=1, delay_s=0.3)
-    task = user.task(reminder(at=at(-5)))
-    tell(sidecar, user.saved(), task.saved())
-    wait_for("the first attempt to begin", lambda: sidecar.calls_of(*MAIL))
-    tell(sidecar, task.completed())
-    (row,) = ledger.wait_for_states(("email", 1, "cancelled"))
-    assert ledger.mails() == [] and len(row["attempts"]) <= 2
+def test_what_changes_between_two_attempts_is_not_tried_again(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
+    with WebSink() as sink:
+        hook, _ = webhook(sidecar, sink.url + "/busy")
+        sink.answer("/busy", 503, times=1, headers={"Retry-After": "30"})
+        task = user.task(reminder(at=at(-5)))
+        tell(sidecar, user.saved(channels=[hook], settings={"email": False}), task.saved())
+        ledger.wait_for_states(("webhook", 1, "retrying"))
+        tell(sidecar, task.completed())
+        (row,) = ledger.wait_for_states(("webhook", 1, "cancelled"))
+        assert outcomes(row) == ["refused"] and len(sink.received("/busy")) == 1
+    assert ledger.events("notification.sent") == []
+    assert len(ledger.wait_for_events(1, "reminder.cancelled")) == 1
+    ledger.check_seq()
+
+
+def test_what_changes_during_an_attempt_is_not_tried_again(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
+    """The task is completed while the first attempt is under way, which then is refused."""
+    with WebSink() as sink:
+        hook, _ = webhook(sidecar, sink.url + "/slow")
+        sink.answer("/slow", 503, delay_s=0.7, headers={"Retry-After": "30"})
+        task = user.task(reminder(at=at(-5)))
+        tell(sidecar, user.saved(channels=[hook], settings={"email": False}), task.saved())
+        wait_for("the attempt to be under way", lambda: sink.received("/slow"))
+        tell(sidecar, task.completed())
+        (row,) = ledger.wait_for_states(("webhook", 1, "cancelled"))
+        assert outcomes(row) == ["refused"] and len(sink.received("/slow")) == 1
     assert ledger.events("notification.sent") == []
     ledger.check_seq()
 

@@ -423,7 +423,7 @@ def test_logs_and_metrics_have_no_titles_addresses_or_ids(
     ledger: Ledger, user: User, sidecar: FakeSidecar, service: Service
 ) -> None:
     task = user.task(reminder(at=at(-60)), title="a very secret title")
-    sidecar.fail("POST", "/v1.0/bindings/mail", 400, times=1)
+    sidecar.fail("POST", "/v1.0/bindings/mail", 400, times=1, of=user.email)
     tell(sidecar, user.saved(settings={"email": True}), task.saved())
     wait_for("both to end", lambda: {s for _, _, s in ledger.states()} <= {"sent", "failed"} and ledger.states())
     metrics = httpx.get(service.url + "/metrics").text

@@ -81,6 +81,7 @@ class Failure:
     times: int  # -1: until cleared
     body: str
     delay_s: float
+    of: str
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -124,16 +125,17 @@ class FakeSidecar:
     # ---- what a test arranges
 
     def fail(
-        self, method: str, prefix: str, status: int, times: int = -1, body: str = "", delay_s: float = 0
+        self, method: str, prefix: str, status: int, times: int = -1, body: str = "", delay_s: float = 0, of: str = ""
     ) -> None:
         """Answer `status` to the next `times` calls whose path begins so; 0 closes the connection
-        instead; -1 goes on until `clear_failures`."""
+        instead; -1 goes on until `clear_failures`. `of`: only those that have this text in their
+        body, such as the address of a mail; what an earlier test left goes by."""
         with self._lock:
-            self._failures.append(Failure(method, prefix, status, times, body, delay_s))
+            self._failures.append(Failure(method, prefix, status, times, body, delay_s, of))
 
-    def hold(self, method: str, prefix: str, delay_s: float, times: int = -1) -> None:
+    def hold(self, method: str, prefix: str, delay_s: float, times: int = -1, of: str = "") -> None:
         """Do what the next `times` such calls ask at once, but answer only after a while."""
-        self.fail(method, prefix, HELD, times, delay_s=delay_s)
+        self.fail(method, prefix, HELD, times, delay_s=delay_s, of=of)
 
     def fail_entries(self, *ids: str) -> None:
         """Refuse these event ids inside a bulk that otherwise succeeds, until `clear_failures`."""
@@ -222,7 +224,8 @@ class FakeSidecar:
 
     def _find_failure(self, call: Call) -> Failure | None:
         for failure in self._failures:
-            if failure.method == call.method and call.path.startswith(failure.prefix) and failure.times:
+            fits = failure.method == call.method and call.path.startswith(failure.prefix) and failure.of.encode() in call.body
+            if fits and failure.times:
                 failure.times -= 1 if failure.times > 0 else 0
                 return failure
         return None
