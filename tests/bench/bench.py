@@ -1,4 +1,4 @@
-"""Measure the figures of the issue and hold each against its limit, measured in the same run.
+"""Measure each figure of docs/BENCHMARKS.md and hold each against its limit, measured in the same run.
 
     scripts/run-bench BUILD [--quick] [--only read,create]
 
