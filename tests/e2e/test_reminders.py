@@ -126,6 +126,29 @@ def test_a_reminder_comes_on_time_by_every_channel(stack, person, web):
     assert browser.doubled() == []
 
 
+def test_the_next_occurrence_rings_before_it_is_due_while_one_is_open(stack, person):
+    """With catch_up it is made ahead of its instant, in time for its reminder."""
+    at = now(seconds=AHEAD_S + 1)
+    due = at + datetime.timedelta(minutes=30)
+    first = person.create(
+        "Take the pills",
+        due_at=instant(due - datetime.timedelta(hours=1)),
+        time_zone="UTC",
+        recurrence="FREQ=HOURLY",
+        missed="catch_up",
+        reminders=[{"offset": "-PT30M"}],
+    )
+    second = wait_for_occurrence(person, first["series_id"], 2)
+    assert second["due_at"] == instant(due) and second["status"] == "open"
+    mail = mail_about(stack, person, "Take the pills")[0]
+    assert at.timestamp() <= mail.at < at.timestamp() + 2
+    sent = [each for each in reminders_of(person, second["id"]) if each["channel"] == "email"]
+    assert [each["remind_at"] for each in sent] == [instant(at)]
+    assert {each["state"] for each in reminders_of(person, first["id"])} == {"expired"}
+    found = [task for task in person.tasks() if task["series_id"] == first["series_id"]]
+    assert sorted(task["occurrence"] for task in found) == [1, 2], "one ahead, no more"
+
+
 def test_a_link_in_a_mail_completes_its_task_once(stack, person):
     due = now(seconds=AHEAD_S)
     task = person.create("Take it out", due_at=instant(due), recurrence="daily", time_zone="UTC")

@@ -24,7 +24,8 @@ from support.waiting import wait_for
 
 SCHEMA = "recurring_task"
 SETTINGS = {"DUE_POLL_MS": "100"}
-HOUR_MS = 3600 * 1000
+MINUTE_MS = 60 * 1000
+HOUR_MS = 60 * MINUTE_MS
 SEEDS = [1, 2, 3, int(os.environ.get("SEED", random.SystemRandom().randrange(10**9)))]
 
 
@@ -453,6 +454,52 @@ def test_catch_up_makes_each_instant_in_its_turn(world: World) -> None:
     assert passed == [began + HOUR_MS * n for n in range(len(passed))]
     assert passed[-1] <= now_ms() < passed[-1] + HOUR_MS
     assert {t["status"] for t in series.tasks} == {"open"}
+
+
+def remind(world: World, series: Series, *offsets: str) -> Event:
+    """Give its newest occurrence these reminders and no others."""
+    own = [{"id": series.newest["id"], "generation": 1, "offset": offset} for offset in offsets]
+    return world.backend._save(series.newest, "updated", {"reminders": own})
+
+
+def test_an_occurrence_that_is_caught_up_is_there_before_its_first_reminder(world: World) -> None:
+    """A minute before, and one ahead of its time at most."""
+    made_at = now_ms() // 1000 * 1000 + 2000
+    due_at = made_at + 31 * MINUTE_MS
+    series = world.backend.create(world.owner, due_at=due_at - HOUR_MS, missed="catch_up", rule="FREQ=HOURLY")
+    remind(world, series, "-PT10M", "-PT30M", "PT0S")
+    world.tell()
+    event = world.wait_said(series, 1)[0]
+    assert ms(event["data"]["due_at"]) == due_at
+    assert made_at <= ms(event["time"]) < due_at
+    world.take()
+    remind(world, series, "-P1D")
+    world.run()
+    assert len(series.tasks) == 2
+    assert ms(row(world.database, series, "decide_at")[0].isoformat()) == due_at
+
+
+def test_the_reminders_of_the_newest_occurrence_say_when_the_next_is_made(world: World) -> None:
+    """Whatever the order in which they are told."""
+    series = world.backend.create(world.owner, due_at=FUTURE_MS, missed="catch_up")
+    created = world.backend.all[-1][1]
+    first, last = remind(world, series, "-PT2H"), remind(world, series, "-PT1H", "PT3H")
+    for event, expected in [(first, 121), (last, 61), (created, 61), (first, 61)]:
+        world.tell(event)
+        world.settle()
+        decide_at = ms(row(world.database, series, "decide_at")[0].isoformat())
+        assert decide_at == FUTURE_MS + DAY_MS - expected * MINUTE_MS
+    world.tell(remind(world, series))
+    world.settle()
+    assert ms(row(world.database, series, "decide_at")[0].isoformat()) == FUTURE_MS + DAY_MS
+
+
+def test_one_that_takes_the_place_of_another_comes_when_it_is_due(world: World) -> None:
+    series = world.backend.create(world.owner, due_at=FUTURE_MS, missed="skip")
+    remind(world, series, "-PT2H")
+    world.tell()
+    world.settle()
+    assert ms(row(world.database, series, "decide_at")[0].isoformat()) == FUTURE_MS + DAY_MS
 
 
 def test_skip_makes_the_latest_in_place_of_the_open_one(world: World) -> None:

@@ -1,6 +1,6 @@
 #include "services/recurring-task/domain/decision.h"
 
-#include "common/events/task.h"
+#include "common/events/reminder.h"
 #include "services/recurring-task/domain/next.h"
 
 /* That an occurrence ended is a fact: what became of its task later does not take back the next one.
@@ -11,6 +11,30 @@ bool decision_needs_rule(const struct series *series)
                    series->emitted_occurrence > series->occurrence;
 
     return series->rule != NULL && !is_said && (series->ended_at != 0 || !series->is_away);
+}
+
+/* What cannot be read rings nowhere either. */
+const char *decision_lead(const struct task *task, struct arena *arena)
+{
+    static const int64_t DAY_S = 24 * 60 * 60;
+    const char *lead = NULL;
+    struct reminder *reminders;
+    int64_t earliest_s = 0;
+    struct err ignored = {0};
+
+    if (!reminders_read(&task->reminders, arena, &reminders, &ignored))
+        return NULL;
+    for (size_t i = 0; i < task->reminders.n_items; i++) {
+        struct duration offset;
+
+        if (reminders[i].offset == NULL ||
+            !duration_read(reminders[i].offset, "offset", &offset, &ignored) ||
+            offset.days * DAY_S + offset.seconds >= earliest_s)
+            continue;
+        earliest_s = offset.days * DAY_S + offset.seconds;
+        lead = reminders[i].offset;
+    }
+    return lead;
 }
 
 static bool read_definition(const struct series *series, const struct zone *zone,
@@ -31,7 +55,7 @@ static bool read_definition(const struct series *series, const struct zone *zone
     if (series->start == NULL || !local_time_read(series->start, &read->start))
         return err_set(err, ERR_INVALID, "series_start: \"%s\" is no wall clock time",
                        series->start != NULL ? series->start : "");
-    return true;
+    return series->lead == NULL || duration_read(series->lead, "lead", &read->lead, err);
 }
 
 bool decision_make(const struct series *series, const struct zone *zone, int64_t now_ms,

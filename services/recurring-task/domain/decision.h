@@ -8,6 +8,7 @@
 #include "common/base/err.h"
 #include "common/base/uuid.h"
 #include "common/events/recurrence_due.h"
+#include "common/events/task.h"
 #include "common/recurrence/zone.h"
 
 /** What is known; texts are borrowed. */
@@ -27,9 +28,15 @@ struct series {
     int64_t scheduled_at;
     int64_t ended_at; /* 0: open */
     bool is_away;     /* in the trash, or purged */
+    const char
+        *lead; /* the offset of its first reminder, where that is before its due date; or NULL */
 
     int64_t emitted_version, emitted_occurrence; /* 0: nothing was said to be due yet */
 };
+
+/** Return that offset of a task: the earliest of its reminders', which are as common/events/reminder.h
+ *  says. NULL: none is before the due date. Borrow or arena. */
+const char *decision_lead(const struct task *task, struct arena *arena);
 
 struct decision {
     bool is_due;               /* the next occurrence is to be made, and this says it: */

@@ -56,6 +56,17 @@ static int64_t find_latest(const struct series_rule *series, int64_t after, int6
     return found;
 }
 
+/** Return when an open series gets the occurrence of instant `first`: in time for its reminders. */
+static int64_t begin_of(const struct series_rule *series, const struct series_newest *newest,
+                        int64_t first)
+{
+    int64_t at = first;
+
+    if (series->lead.days < 0 || series->lead.seconds < 0)
+        at = duration_add(&series->lead, first, series->zone) - NEXT_MARGIN_MS;
+    return at > newest->scheduled_at ? at : newest->scheduled_at;
+}
+
 static struct next decide_catch_up(const struct series_rule *series,
                                    const struct series_newest *newest, int64_t now_ms)
 {
@@ -63,9 +74,12 @@ static struct next decide_catch_up(const struct series_rule *series,
     int64_t first =
         find_first(series, oldest > newest->scheduled_at ? oldest : newest->scheduled_at);
 
+    int64_t begin;
+
     if (first == 0)
         return (struct next){.kind = NEXT_ENDED};
-    return newest->ended_at != 0 || first <= now_ms ? make_at(first) : wait_until(first);
+    begin = begin_of(series, newest, first);
+    return newest->ended_at != 0 || begin <= now_ms ? make_at(first) : wait_until(begin);
 }
 
 static struct next decide_collapse(const struct series_rule *series,

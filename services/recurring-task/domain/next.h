@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "common/recurrence/duration.h"
 #include "services/recurring-task/domain/expand.h"
 
 /** The newest version of a series. */
@@ -14,7 +15,12 @@ struct series_rule {
     const struct zone *zone;
     struct local_time start; /* the wall clock time of occurrence `from` */
     int64_t from;
+    struct duration
+        lead; /* from its due date to an occurrence's first reminder; 0: none before it */
 };
+
+/* An occurrence that is made for its reminder is there so long before it, for the way to the ledger. */
+enum { NEXT_MARGIN_MS = 60000 };
 
 /** The newest occurrence. */
 struct series_newest {
@@ -38,7 +44,9 @@ struct next {
 
 /** Decide at `now_ms`.
  *  Anchor `due`: of the rule's instants after scheduled_at,
- *    catch_up takes the first of the last 31 days or later: at once when the newest has ended, else when its instant comes;
+ *    catch_up takes the first of the last 31 days or later: at once when the newest has ended, else when
+ *      its instant comes, or, where a reminder rings before that, NEXT_MARGIN_MS before the reminder, but
+ *      not before the instant of the newest: no more than one is ahead of its time;
  *    collapse, when the newest has ended, takes the first after ended_at (or after scheduled_at, if that
  *      is later); until then it waits for the end;
  *    skip takes the latest that is not after now (open: in the newest's place; ended: ended_at counts as

@@ -1,5 +1,7 @@
 #include "services/recurring-task/store/copy_store.h"
 
+#include "services/recurring-task/domain/decision.h"
+
 /* Not fresh: the inbox has the event, and nothing below happens. */
 #define FRESH                                                                                      \
     "WITH fresh AS (INSERT INTO inbox (event_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING"         \
@@ -25,11 +27,11 @@ const struct pg_statement COPY_SAVE_TASK = {
     " WHERE t.version < excluded.version AND t.purged_at IS NULL)"
     " INSERT INTO series AS s (owner_id, id, version, told_by_occurrence, told_by_version,"
     " rule, anchor, missed, time_zone, start, start_occurrence,"
-    " occurrence, task_id, task_version, scheduled_at, is_trashed, ended_at, decide_at)"
+    " occurrence, task_id, task_version, scheduled_at, is_trashed, lead, ended_at, decide_at)"
     " SELECT $2::uuid, $6::uuid, $7::bigint, $8::bigint, $4::bigint,"
     " $9, $10::smallint, $11::smallint, $12, $13, $14::bigint,"
-    " $8::bigint, $3::uuid, $4::bigint, $15::timestamptz, $16::boolean, $17::timestamptz,"
-    " '-infinity' FROM owner WHERE deleted_at IS NULL AND $6 IS NOT NULL"
+    " $8::bigint, $3::uuid, $4::bigint, $15::timestamptz, $16::boolean, $17,"
+    " $18::timestamptz, '-infinity' FROM owner WHERE deleted_at IS NULL AND $6 IS NOT NULL"
     " ON CONFLICT (owner_id, id) DO UPDATE SET"
     " (version, told_by_occurrence, told_by_version, rule, anchor, missed, time_zone, start,"
     "  start_occurrence) = (SELECT * FROM (VALUES"
@@ -39,10 +41,10 @@ const struct pg_statement COPY_SAVE_TASK = {
     "  (s.version, s.told_by_occurrence, s.told_by_version, s.rule, s.anchor, s.missed,"
     "   s.time_zone, s.start, s.start_occurrence)) AS told (version, by_occurrence, by_version)"
     "  ORDER BY told.version DESC, by_occurrence, by_version LIMIT 1),"
-    " (occurrence, task_id, task_version, scheduled_at, is_trashed) = (SELECT * FROM (VALUES"
+    " (occurrence, task_id, task_version, scheduled_at, is_trashed, lead) = (SELECT * FROM (VALUES"
     "  (excluded.occurrence, excluded.task_id, excluded.task_version, excluded.scheduled_at,"
-    "   excluded.is_trashed),"
-    "  (s.occurrence, s.task_id, s.task_version, s.scheduled_at, s.is_trashed))"
+    "   excluded.is_trashed, excluded.lead),"
+    "  (s.occurrence, s.task_id, s.task_version, s.scheduled_at, s.is_trashed, s.lead))"
     "  AS told (number, id, version) ORDER BY number DESC, told.version DESC LIMIT 1),"
     " ended_at = CASE WHEN excluded.occurrence > s.occurrence THEN excluded.ended_at"
     "  WHEN excluded.occurrence < s.occurrence OR excluded.version < s.version THEN s.ended_at"
@@ -87,6 +89,7 @@ static void add_task(struct pg_params *params, const struct task *task)
     pg_add_int(params, task->series_from);
     pg_add_time(params, task->scheduled_at);
     pg_add_bool(params, task->deleted_at != 0);
+    pg_add_text(params, has_series ? decision_lead(task, params->arena) : NULL);
     pg_add_time(params, ended_at(task));
 }
 

@@ -27,7 +27,7 @@ const struct pg_statement SERIES_CLAIM = {
     " (SELECT count(*) FROM series WHERE fault IS NOT NULL),"
     " c.owner_id, c.id, c.revision, c.version, c.rule, c.anchor, c.missed, c.time_zone, c.start,"
     " c.start_occurrence, c.occurrence, c.task_id, c.scheduled_at, c.ended_at,"
-    " c.is_trashed OR t.purged_at IS NOT NULL, c.emitted_version, c.emitted_occurrence"
+    " c.is_trashed OR t.purged_at IS NOT NULL, c.lead, c.emitted_version, c.emitted_occurrence"
     " FROM (VALUES (1)) AS always (one) LEFT JOIN claimed c ON true"
     " LEFT JOIN task t ON t.owner_id = c.owner_id AND t.id = c.task_id",
 };
@@ -73,6 +73,7 @@ static void read_series(const struct pg_rows *rows, int row, struct arena *arena
     series->scheduled_at = pg_time(rows, row, c++);
     series->ended_at = pg_time(rows, row, c++);
     series->is_away = pg_bool(rows, row, c++);
+    series->lead = pg_copy_text(rows, row, c++, arena);
     series->emitted_version = pg_int(rows, row, c++);
     series->emitted_occurrence = pg_int(rows, row, c++);
 }

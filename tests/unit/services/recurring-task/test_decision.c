@@ -116,6 +116,48 @@ static void test_an_open_one_waits_for_the_next_instant(void **state)
     assert_int_equal(decision.decide_at, 0);
 }
 
+static void test_an_open_one_waits_for_the_reminder_of_the_next(void **state)
+{
+    struct series series = daily();
+
+    (void)state;
+    series.lead = "-PT30M";
+    assert_int_equal(decide(&series, "2026-11-20T10:00:00Z").decide_at, at("2026-11-21T08:29:00Z"));
+    assert_true(decide(&series, "2026-11-21T08:29:00Z").is_due);
+    assert_int_equal(decide(&series, "2026-11-21T08:29:00Z").due.due_at,
+                     at("2026-11-21T09:00:00Z"));
+}
+
+static void test_the_lead_is_the_earliest_offset_before_the_due_date(void **state)
+{
+    static const char *const all[] = {
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"offset\":\"PT1H\"}",
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"offset\":\"PT0S\"}",
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"at\":\"2026-01-01T00:00:00Z\"}",
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"offset\":\"-PT23H\"}",
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"offset\":\"-P1D\"}",
+        "{\"id\":\"" TASK_ID "\",\"generation\":1,\"offset\":\"-PT15M\"}",
+        "nonsense",
+    };
+    struct task task = task_none;
+    struct arena arena;
+    const char *texts[7];
+
+    (void)state;
+    memcpy(texts, all, sizeof texts);
+    arena_init(&arena);
+    assert_null(decision_lead(&task, &arena));
+    task.reminders = (struct json_texts){texts, 3};
+    assert_null(decision_lead(&task, &arena));
+    task.reminders.n_items = 4;
+    assert_string_equal(decision_lead(&task, &arena), "-PT23H");
+    task.reminders.n_items = 6;
+    assert_string_equal(decision_lead(&task, &arena), "-P1D");
+    task.reminders.n_items = 7;
+    assert_null(decision_lead(&task, &arena));
+    arena_clear(&arena);
+}
+
 static void test_a_rule_that_gives_no_more_says_nothing(void **state)
 {
     struct series series = daily();
@@ -198,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_ended_has_its_next_said),
         cmocka_unit_test(test_an_open_one_waits_for_the_next_instant),
+        cmocka_unit_test(test_an_open_one_waits_for_the_reminder_of_the_next),
+        cmocka_unit_test(test_the_lead_is_the_earliest_offset_before_the_due_date),
         cmocka_unit_test(test_a_rule_that_gives_no_more_says_nothing),
         cmocka_unit_test(test_a_stopped_one_needs_no_rule),
         cmocka_unit_test(test_an_open_one_that_is_away_needs_no_rule_but_one_that_ended_does),

@@ -56,6 +56,7 @@ static void read_row(const struct rows *rows, struct series_rule *series,
                      struct series_newest *newest)
 {
     const char *missed = strchr(rows->cells[0], ' ') + 1;
+    const char *lead = strchr(missed, ' ');
     struct err err = {0};
     char *rest;
 
@@ -65,6 +66,8 @@ static void read_row(const struct rows *rows, struct series_rule *series,
     if (!rule_read(rows->cells[1], "rule", &series->rule, &err) ||
         !local_time_read(rows->cells[2], &series->start))
         fail_msg("%s:%d: %s", rows->path, rows->line, err.text);
+    if (lead != NULL)
+        assert_true(duration_read(lead + 1, "lead", &series->lead, &err));
     newest->number = strtoll(rows->cells[3], &rest, 10);
     newest->scheduled_at = read_minute(rest + 1);
     newest->ended_at = strcmp(rows->cells[4], "open") == 0 ? 0 : read_minute(rows->cells[4]);
