@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import tempfile
 
-from . import WITH_DATABASE, StackError
-from .layout import Layout, find_postgres, postgres_user, run
-from .secrets_file import Secrets, role
+from . import StackError
+from .layout import ROOT, Layout, find_postgres, postgres_user, run
+from .secrets_file import Secrets
 
 CONFIG = """\
 # written by scripts/stack at every start
@@ -95,12 +95,15 @@ class Database:
     def command(self) -> list[str]:
         return [str(self.bin / "postgres"), "-D", str(self.data)]
 
-    def sql(self, text: str, database: str = "todo") -> str:
-        """Run statements as the superuser."""
+    def sql(self, text: str, database: str = "todo", *files: pathlib.Path) -> str:
+        """Run statements, then files, as the superuser."""
         admin = self.secrets.admin
         place = f"host=127.0.0.1 port={admin['port']} user=postgres dbname={database} connect_timeout=5"
+        argv = [str(self.bin / "psql"), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", place]
+        for file in ("-", *files):
+            argv += ["-f", str(file)]
         done = subprocess.run(
-            [str(self.bin / "psql"), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", place],
+            argv,
             input=text,
             env={**os.environ, "PGPASSWORD": admin["superuser"], "PGOPTIONS": ""},
             capture_output=True,
@@ -119,56 +122,9 @@ class Database:
 
     def prepare(self) -> None:
         """Database, roles and schemas; running it again changes nothing but passwords."""
-        if not self.sql("SELECT 1 FROM pg_database WHERE datname = 'todo'", "postgres").strip():
-            self.sql("CREATE DATABASE todo TEMPLATE template0 ENCODING 'UTF8'", "postgres")
-        for name in ("postgres", "template1"):
-            self.sql(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC", "postgres")
-        self.sql("BEGIN;\n" + "".join(self._statements()) + "COMMIT;\n")
+        passwords = self.secrets.admin["passwords"]
+        variables = "".join(f"\\set {login} '{password}'\n" for login, password in passwords.items())
+        self.sql(variables, "postgres", ROOT / "database" / "setup.sql")
 
     def set_password(self, login: str) -> None:
         self.sql(f"ALTER ROLE {login} PASSWORD '{self.secrets.admin['passwords'][login]}'")
-
-    def _statements(self):
-        yield "REVOKE ALL ON DATABASE todo FROM PUBLIC;\nREVOKE ALL ON SCHEMA public FROM PUBLIC;\n"
-        for service in WITH_DATABASE:
-            yield from self._schema(role(service))
-        yield self._login("dapr_state")
-        yield "CREATE SCHEMA IF NOT EXISTS dapr_state AUTHORIZATION dapr_state;\n"
-        yield "ALTER ROLE dapr_state SET search_path = dapr_state;\n"
-
-    def _login(self, name: str) -> str:
-        password = self.secrets.admin["passwords"][name]
-        return (
-            f"DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN "
-            f"CREATE ROLE {name}; END IF; END$$;\n"
-            f"ALTER ROLE {name} LOGIN PASSWORD '{password}';\n"
-            f"GRANT CONNECT ON DATABASE todo TO {name};\n"
-        )
-
-    def _schema(self, name: str):
-        """A schema: its owner migrates, role `name` reads and writes, two logins take turns."""
-        owner = f"{name}_owner"
-        yield self._login(owner)
-        yield (
-            f"DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN "
-            f"CREATE ROLE {name} NOLOGIN; END IF; END$$;\n"
-            f"CREATE SCHEMA IF NOT EXISTS {name} AUTHORIZATION {owner};\n"
-            f"GRANT USAGE ON SCHEMA {name} TO {name};\n"
-            f"ALTER ROLE {owner} SET search_path = {name};\n"
-        )
-        for what in ("TABLES", "SEQUENCES", "FUNCTIONS", "TYPES"):
-            yield f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} REVOKE ALL ON {what} FROM PUBLIC;\n"
-        for rights, what in (
-            ("SELECT, INSERT, UPDATE, DELETE", "TABLES"),
-            ("USAGE, SELECT", "SEQUENCES"),
-            ("EXECUTE", "FUNCTIONS"),
-            ("USAGE", "TYPES"),
-        ):
-            yield (
-                f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {name} "
-                f"GRANT {rights} ON {what} TO {name};\n"
-            )
-        for end in ("a", "b"):
-            login = f"{name}_{end}"
-            yield self._login(login)
-            yield f"GRANT {name} TO {login};\nALTER ROLE {login} SET search_path = {name};\n"
