@@ -329,10 +329,23 @@ static bool read_target(const struct migrator *m, const char *text, int *to, str
     return true;
 }
 
+/* The newest version that this binary knows. */
+static int find_newest_known(const struct migrator *m)
+{
+    int newest = 0;
+
+    for (size_t i = 0; i < m->n_migrations; i++)
+        if (m->migrations[i].number > newest)
+            newest = m->migrations[i].number;
+    return newest;
+}
+
 static bool run_command(struct migrator *m, int argc, char **argv, struct err *err)
 {
     int to;
 
+    if (strcmp(argv[1], "fit") == 0)
+        return migrate_down(m, find_newest_known(m), err);
     if (strcmp(argv[1], "up") == 0)
         return migrate_up(m, err);
     if (strcmp(argv[1], "status") == 0)
@@ -344,7 +357,7 @@ static bool is_command(int argc, char **argv)
 {
     if (argc == 2)
         return strcmp(argv[1], "up") == 0 || strcmp(argv[1], "down") == 0 ||
-               strcmp(argv[1], "status") == 0;
+               strcmp(argv[1], "fit") == 0 || strcmp(argv[1], "status") == 0;
     return argc == 3 && strcmp(argv[1], "down") == 0;
 }
 
@@ -355,7 +368,7 @@ bool migrate_run(const struct migrate_job *job, int argc, char **argv, FILE *out
     bool ok;
 
     if (!is_command(argc, argv))
-        return err_set(err, ERR_INVALID, "usage: migrate up | down [N] | status");
+        return err_set(err, ERR_INVALID, "usage: migrate up | down [N] | fit | status");
     ok = open_database(&m, job->url, err) && load_applied(&m, err) &&
          run_command(&m, argc, argv, err);
     close_database(&m);

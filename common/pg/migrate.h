@@ -24,9 +24,10 @@ struct migrate_job {
     size_t n_migrations;
 };
 
-/** Run `migrate up | down [N] | status` (argv[0] is "migrate"); print a line per step to `out`.
- *  `down` goes back one, or to version N, by the stored scripts, newer ones than the binary
- *  knows included. `up` fails when an applied file's text has changed since. */
+/** Run `migrate up | down [N] | fit | status` (argv[0] is "migrate"); print a line per step to
+ *  `out`. `down` goes back one, or to version N, by the stored scripts, newer ones than the binary
+ *  knows included; `fit` goes back to the newest that it knows, and is for after a rollback. `up`
+ *  fails when an applied file's text has changed since. */
 MUST_CHECK bool migrate_run(const struct migrate_job *job, int argc, char **argv, FILE *out,
                             struct err *err);
 

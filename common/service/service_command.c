@@ -28,7 +28,8 @@ static void print_help(const struct service_spec *spec, FILE *out)
     fprintf(out, "%s: %s\n\nUsage:\n", spec->name, spec->summary);
     print_command(out, spec->name, "serve, until SIGTERM");
     if (spec->n_migrations > 0)
-        print_command(out, "  migrate up|down [N]|status", "change or show the database's schema");
+        print_command(out, "  migrate up|down [N]|fit|status",
+                      "change or show the database's schema");
     for (size_t i = 0; i < spec->n_commands; i++) {
         char name[64];
 

@@ -119,6 +119,22 @@ static void test_an_older_binary_goes_back_by_the_stored_scripts(void **state)
                      1);
 }
 
+static void test_fit_goes_back_to_what_the_binary_knows(void **state)
+{
+    char printed[1024];
+    struct err err = {0};
+
+    (void)state;
+    assert_true(migrate(both, 2, "up", NULL, printed, &err));
+    assert_true(migrate(both, 2, "fit", NULL, printed, &err));
+    assert_string_equal(printed, "nothing to do\n");
+    assert_true(migrate(both, 1, "fit", NULL, printed, &err));
+    assert_string_equal(printed, "down 0002_fruit_name\n");
+    assert_true(migrate(both, 2, "fit", NULL, printed, &err)); /* it never goes up */
+    assert_string_equal(printed, "nothing to do\n");
+    assert_int_equal(database_number("SELECT count(*) FROM schema_migration"), 1);
+}
+
 static void test_a_failing_script_leaves_nothing_and_is_named_with_its_line(void **state)
 {
     const struct migration broken[] = {
@@ -220,6 +236,7 @@ int main(void)
         TEST(test_status_tells_what_is_pending_changed_and_newer),
         TEST(test_a_changed_file_is_refused_before_anything_is_done),
         TEST(test_an_older_binary_goes_back_by_the_stored_scripts),
+        TEST(test_fit_goes_back_to_what_the_binary_knows),
         TEST(test_a_failing_script_leaves_nothing_and_is_named_with_its_line),
         TEST(test_a_script_that_commits_is_refused),
         TEST(test_two_at_once_do_the_work_once),
