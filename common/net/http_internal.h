@@ -78,6 +78,7 @@ TAILQ_HEAD(http_connections, http_connection);
 struct http_server {
     const char *name;
     struct http_limits limits;
+    struct http_proxies proxies;
     bool (*guard)(void *context, struct http_request *req);
     void *context;
     struct loop *loop;

@@ -176,12 +176,6 @@ const char *http_body(const struct http_request *req, size_t *n_bytes)
     return req->body;
 }
 
-static bool is_loopback(const char *address)
-{
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-           strncmp(address, "::ffff:127.", 11) == 0;
-}
-
 /* The last address of the last X-Forwarded-For: what the proxy beside us added itself. */
 static const char *forwarded_for(const struct http_request *req)
 {
@@ -208,8 +202,11 @@ static const char *forwarded_for(const struct http_request *req)
 const char *http_client_address(const struct http_request *req)
 {
     const struct http_connection *connection = http_connection_of((struct http_request *)req);
-    const char *forwarded = is_loopback(connection->peer) ? forwarded_for(req) : NULL;
+    const struct http_server *server = connection->server;
+    const char *forwarded = NULL;
 
+    if (server && http_proxies_has(&server->proxies, connection->peer))
+        forwarded = forwarded_for(req);
     return forwarded ? forwarded : connection->peer;
 }
 

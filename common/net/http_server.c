@@ -168,6 +168,7 @@ struct http_server *http_server_new(const struct http_server_config *config, str
     }
     server->name = config->name;
     server->limits = *limits;
+    server->proxies = config->proxies;
     server->guard = config->guard;
     server->context = config->context;
     server->loop = config->loop;

@@ -13,6 +13,7 @@
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/net/http_proxies.h"
 
 struct bufferevent;
 struct http_request;
@@ -56,6 +57,7 @@ struct http_server_config {
     const char *address; /* numeric */
     int port;            /* 0: any free one */
     struct http_limits limits;
+    struct http_proxies proxies; /* whose X-Forwarded-For is believed */
     const struct route *routes;
     size_t n_routes;
     /** Run before every routed handler (tokens of Dapr, request log); NULL: none. Return false
@@ -86,7 +88,7 @@ const char *http_header(const struct http_request *req, const char *name); /* NU
 const char *http_body(const struct http_request *req,
                       size_t *n_bytes); /* never NULL; a NUL follows */
 const char *http_client_address(
-    const struct http_request *req); /* peer, or X-Forwarded-For's last from loopback */
+    const struct http_request *req); /* peer, or X-Forwarded-For's last where a proxy is the peer */
 
 /** Return the decoded value of a query parameter, NULL when absent. ERR_INVALID for a bad escape,
  *  a NUL or invalid UTF-8 in it (then NULL too). The text lives as long as the request. */

@@ -38,6 +38,7 @@ struct service_config {
     int secret_interval_ms;
     int relay_poll_ms, relay_bulk_max;
     struct http_limits http;
+    const char *http_proxies;
 };
 extern const char *const service_log_levels[];
 
@@ -85,7 +86,10 @@ extern const char *const service_log_levels[];
         CONFIG_INT(type, member.http.head_max_bytes, "HTTP_HEAD_MAX_BYTES", "16384", 1024,         \
                    1048576, "size of a request head, bytes"),                                      \
         CONFIG_INT(type, member.http.body_max_bytes, "HTTP_BODY_MAX_BYTES", "1048576", 1024,       \
-                   16777216, "size of a request body, bytes")
+                   16777216, "size of a request body, bytes"),                                     \
+        CONFIG_TEXT(type, member.http_proxies, "HTTP_PROXIES", "127.0.0.0/8,::1", 0, 512,          \
+                    "proxies whose X-Forwarded-For is believed: addresses and ranges, with "       \
+                    "commas")
 
 /** A secret the service uses beside its database's (`<name>-database`, handled here). */
 struct service_secret {

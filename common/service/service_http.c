@@ -159,6 +159,8 @@ bool service_open_servers(struct service *service, struct err *err)
                                         .metrics = service->metrics,
                                         .log = &service->log};
 
+    if (!http_proxies_read(config->http_proxies, "HTTP_PROXIES", &server.proxies, err))
+        return false;
     parts->public_routes =
         join_routes(public_routes, N_PUBLIC_ROUTES, spec->routes, spec->n_routes);
     server.name = "public";

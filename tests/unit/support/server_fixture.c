@@ -106,7 +106,7 @@ static bool guard(void *context, struct http_request *req)
 static void start(struct server_fixture *f)
 {
     struct err err = {0};
-    const struct http_server_config config = {
+    struct http_server_config config = {
         .name = "public",
         .address = "127.0.0.1",
         .limits = f->limits,
@@ -119,6 +119,7 @@ static void start(struct server_fixture *f)
         .log = &f->log,
     };
 
+    assert_true(http_proxies_read("127.0.0.0/8,::1", "proxies", &config.proxies, &err));
     f->server = http_server_new(&config, &err);
     if (!f->server)
         fail_msg("%s", err.text);
