@@ -4,7 +4,6 @@
 #include "services/audit/handlers/history_list.h"
 
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/flow.h"
@@ -13,10 +12,11 @@
 #include "common/dapr/invoke.h"
 #include "common/events/event_types.h"
 #include "common/json/json_out.h"
+#include "common/net/http_query.h"
 #include "services/audit/app.h"
 #include "services/audit/store/history_store.h"
 
-enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200, CURSOR_DIGITS_MAX = 18 };
+enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200 };
 
 static const char CALLER[] = "backend";
 
@@ -52,39 +52,6 @@ static enum flow_next check_caller(struct flow *flow)
     return dapr_check_caller(list->req, CALLER, &flow->err) ? FLOW_NEXT : flow_fail(flow);
 }
 
-static bool read_id(struct history_list *list, const char *name, bool is_required, struct uuid *id,
-                    struct err *err)
-{
-    const char *text = http_query(list->req, name, err);
-
-    if (err_is_set(err))
-        return false;
-    if (text == NULL)
-        return !is_required || err_add_field(err, name, "is missing");
-    return uuid_read(text, id) || err_add_field(err, name, "is not a UUID");
-}
-
-static bool read_number(struct history_list *list, const char *name, int64_t max, int64_t *number,
-                        struct err *err)
-{
-    const char *text = http_query(list->req, name, err);
-    int64_t value = 0;
-
-    if (err_is_set(err))
-        return false;
-    if (text == NULL)
-        return true;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c < '0' || *c > '9' || c - text >= CURSOR_DIGITS_MAX)
-            return err_add_field(err, name, "is not a number from 1 to %lld", (long long)max);
-        value = value * 10 + (*c - '0');
-    }
-    if (value < 1 || value > max)
-        return err_add_field(err, name, "is not a number from 1 to %lld", (long long)max);
-    *number = value;
-    return true;
-}
-
 static enum flow_next read_query(struct flow *flow)
 {
     static const char *const names[] = {"owner_id", "task_id", "cursor", "limit", NULL};
@@ -94,10 +61,10 @@ static enum flow_next read_query(struct flow *flow)
 
     query->before = INT64_MAX;
     if (!http_check_query(list->req, names, &flow->err) ||
-        !read_id(list, "owner_id", true, &query->owner_id, &flow->err) ||
-        !read_id(list, "task_id", false, &query->task_id, &flow->err) ||
-        !read_number(list, "cursor", INT64_MAX, &query->before, &flow->err) ||
-        !read_number(list, "limit", LIMIT_MAX, &limit, &flow->err))
+        !http_query_uuid(list->req, "owner_id", true, &query->owner_id, &flow->err) ||
+        !http_query_uuid(list->req, "task_id", false, &query->task_id, &flow->err) ||
+        !http_query_number(list->req, "cursor", 1, INT64_MAX, &query->before, &flow->err) ||
+        !http_query_number(list->req, "limit", 1, LIMIT_MAX, &limit, &flow->err))
         return flow_fail(flow);
     query->limit = (int)limit;
     return FLOW_NEXT;

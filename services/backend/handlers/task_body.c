@@ -1,9 +1,8 @@
 #include "services/backend/handlers/task_body.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/net/http_query.h"
 #include "services/backend/domain/etag.h"
 #include "services/backend/domain/time_zone.h"
 
@@ -36,19 +35,7 @@ bool task_body_check_patch(struct task_patch *patch, struct arena *arena, struct
 bool task_body_read_number(struct request *request, const char *name, int64_t min, int64_t max,
                            int64_t *number, struct err *err)
 {
-    const char *text = http_query(request->req, name, err);
-    size_t n_digits;
-    int64_t value;
-
-    if (text == NULL)
-        return !err_is_set(err);
-    n_digits = strspn(text, "0123456789");
-    value = n_digits > 0 && n_digits < 19 && text[n_digits] == '\0' ? strtoll(text, NULL, 10) : -1;
-    if (value < min || value > max)
-        return err_add_field(err, name, "must be a whole number from %" PRId64 " to %" PRId64, min,
-                             max);
-    *number = value;
-    return true;
+    return http_query_number(request->req, name, min, max, number, err);
 }
 
 bool task_body_read_flag(struct request *request, const char *name, bool *flag, struct err *err)

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/dapr/invoke.h"
 #include "common/json/json_out.h"
+#include "common/net/http_query.h"
 #include "services/notification/app.h"
 #include "services/notification/store/reminder_store.h"
 
@@ -48,39 +49,6 @@ static enum flow_next check_caller(struct flow *flow)
     return dapr_check_caller(list->req, CALLER, &flow->err) ? FLOW_NEXT : flow_fail(flow);
 }
 
-static bool read_id(struct reminder_list *list, const char *name, bool is_required, struct uuid *id,
-                    struct err *err)
-{
-    const char *text = http_query(list->req, name, err);
-
-    if (err_is_set(err))
-        return false;
-    if (text == NULL)
-        return !is_required || err_add_field(err, name, "is missing");
-    return uuid_read(text, id) || err_add_field(err, name, "is not a UUID");
-}
-
-static bool read_limit(struct reminder_list *list, struct err *err)
-{
-    const char *text = http_query(list->req, "limit", err);
-    int limit = 0;
-
-    list->query.limit = LIMIT_DEFAULT;
-    if (err_is_set(err))
-        return false;
-    if (text == NULL)
-        return true;
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c < '0' || *c > '9' || c - text >= 4)
-            return err_add_field(err, "limit", "is not a number from 1 to %d", REMINDER_LIST_MAX);
-        limit = limit * 10 + (*c - '0');
-    }
-    if (limit < 1 || limit > REMINDER_LIST_MAX)
-        return err_add_field(err, "limit", "is not a number from 1 to %d", REMINDER_LIST_MAX);
-    list->query.limit = limit;
-    return true;
-}
-
 static bool read_state(struct reminder_list *list, struct err *err)
 {
     const char *text = http_query(list->req, "state", err);
@@ -104,13 +72,16 @@ static enum flow_next read_query(struct flow *flow)
     static const char *const names[] = {"owner", "state", "task_id", "limit", "cursor", NULL};
     struct reminder_list *list = (struct reminder_list *)flow;
     struct reminder_query *query = &list->query;
+    int64_t limit = LIMIT_DEFAULT;
 
     if (!http_check_query(list->req, names, &flow->err) ||
-        !read_id(list, "owner", true, &query->owner_id, &flow->err) ||
-        !read_id(list, "task_id", false, &query->task_id, &flow->err) ||
-        !read_id(list, "cursor", false, &query->before, &flow->err) ||
-        !read_state(list, &flow->err) || !read_limit(list, &flow->err))
+        !http_query_uuid(list->req, "owner", true, &query->owner_id, &flow->err) ||
+        !http_query_uuid(list->req, "task_id", false, &query->task_id, &flow->err) ||
+        !http_query_uuid(list->req, "cursor", false, &query->before, &flow->err) ||
+        !read_state(list, &flow->err) ||
+        !http_query_number(list->req, "limit", 1, REMINDER_LIST_MAX, &limit, &flow->err))
         return flow_fail(flow);
+    query->limit = (int)limit;
     return FLOW_NEXT;
 }
 

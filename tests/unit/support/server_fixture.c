@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/net/http_query.h"
 
 static void echo(void *context, struct http_request *req)
 {
@@ -63,6 +64,26 @@ static void describe(void *context, struct http_request *req)
     buf_clear(&out);
 }
 
+/* Read two parameters as more than text. */
+static void read_query(void *context, struct http_request *req)
+{
+    struct uuid id = {"-"};
+    int64_t limit = 50;
+    struct buf out = {0};
+    struct err err = {0};
+    bool is_required = strcmp(http_param(req, "id"), "required") == 0;
+
+    (void)context;
+    if (!http_query_uuid(req, "id", is_required, &id, &err) ||
+        !http_query_number(req, "limit", 1, 200, &limit, &err)) {
+        http_reply_err(req, &err, NULL);
+        return;
+    }
+    buf_format(&out, "id=%s limit=%lld.", id.text, (long long)limit);
+    http_reply_json(req, 200, &out);
+    buf_clear(&out);
+}
+
 static void upgrade(void *context, struct http_request *req)
 {
     struct server_fixture *f = context;
@@ -88,6 +109,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/empty", empty},
     {HTTP_GET, "/things/{id}", describe},
     {HTTP_GET, "/things/{id}/steps/{step}", describe},
+    {HTTP_GET, "/query/{id}", read_query},
     {HTTP_GET, "/upgrade", upgrade},
 };
 

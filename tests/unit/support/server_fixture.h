@@ -15,7 +15,8 @@ enum { WAITING_MAX = 512, LARGE_BYTES = 8 * 1024 * 1024 };
 
 /** Routes: /echo (any method) gives the body back, /wait (GET, POST) waits for the test, /large
  *  answers LARGE_BYTES, /empty 204, /things/{id} and /things/{id}/steps/{step} say what a handler
- *  can read, /upgrade leaves HTTP. */
+ *  can read, /query/required and /query/optional read an id and a limit (1 to 200, else 50) of the
+ *  query, /upgrade leaves HTTP. */
 struct server_fixture {
     struct loop *loop;
     struct metrics *metrics;
