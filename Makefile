@@ -197,7 +197,7 @@ e2e: ## end-to-end tests behind daprd, on both brokers (BROKER=redis for one)
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@scripts/run-pytest e2e --binaries $(BUILD) $(if $(filter command% environment%,$(origin BROKER)),--broker $(BROKER))
 
-chaos: ## kill -9 at random under load, then count, on both brokers (KILLS=50, SEED=n, BROKER=redis for one)
+chaos: ## load without kills, then kill -9 at random, and count, on both brokers (KILLS=50, SEED=n, BROKER=redis for one)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory -j$(JOBS) build
 	@scripts/run-chaos $(BUILD) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) \

@@ -11,10 +11,10 @@ import collections
 import dataclasses
 import re
 
-from support.stack import Stack
-
+from instants import seconds
 from kills import Killed
-from load import Player, Reminded, seconds
+from load import MAYBE, NEVER, WANTED, Player, Reminded
+from support.stack import Stack
 from verdict import Verdict
 
 CLOCK_S = 0.002  # a row's instants are whole milliseconds
@@ -98,10 +98,11 @@ def judge_one(delivery: Delivery, receipts: list[Receipt], killed: list[Killed])
     return explained, wrong
 
 
-def judge(
-    players: list[Player], ledger: list[Delivery], receipts: list[Receipt], killed: list[Killed], channels: tuple[str, ...]
-) -> Verdict:
-    """`channels` are those that everybody has; "app" has no sink but the list in the app."""
+CHANNELS = ("email", "push", "app", "webhook")  # everybody has all; "app" has no sink but the list in the app
+
+
+def judge(reminded: list[Reminded], ledger: list[Delivery], receipts: list[Receipt], killed: list[Killed]) -> Verdict:
+    """`reminded` is all that anybody asked for."""
     verdict = Verdict()
     rows = {(d.reminder_id, d.generation, d.channel): d for d in ledger}
     if len(rows) != len(ledger):
@@ -109,18 +110,30 @@ def judge(
     came: dict[tuple[str, str], list[Receipt]] = collections.defaultdict(list)
     for receipt in receipts:
         came[(receipt.channel, receipt.id)].append(receipt)
-    wanted = [r for player in players for r in player.reminded.values()]
-    unwanted = [r for r in wanted if r.is_late]
-    wanted = [r for r in wanted if not r.is_late]
-    for channel in channels:
+    wanted = [r for r in reminded if r.fate == WANTED]
+    for channel in CHANNELS:
         judge_channel(channel, wanted, rows, came, verdict)
     judge_extras(ledger, came, killed, verdict)
-    for reminded in unwanted:
-        for channel in channels:
-            row = rows.get((reminded.reminder_id, reminded.generation, channel))
-            if row and came[(channel, row.id)]:
-                verdict.wrong.append(f"{channel} {row.id} came though its instant was over when it was asked for")
+    judge_unwanted(reminded, ledger, came, verdict)
     return verdict
+
+
+def judge_unwanted(reminded: list[Reminded], ledger: list[Delivery], came: dict, verdict: Verdict) -> None:
+    fates = {(r.reminder_id, r.generation): r for r in reminded}
+    n_back = n_came = 0
+    for row in ledger:
+        asked = fates.get((row.reminder_id, row.generation))
+        did_come = bool(came.get((row.channel, row.id)))
+        if asked and abs(asked.at - row.remind_at) > CLOCK_S:
+            verdict.missing.append(f"{row.channel} {row.id} is for {row.remind_at:.3f}, asked for was {asked.at:.3f}")
+        if asked and asked.fate == MAYBE:
+            n_back += 1
+            n_came += did_come
+        elif did_come and not asked:
+            verdict.wrong.append(f"{row.channel} {row.id} came, though nobody asked for it")
+        elif did_come and asked.fate == NEVER:
+            verdict.wrong.append(f"{row.channel} {row.id} came though its instant was over when it was asked for")
+    verdict.note(f"{n_back} deliveries were taken back when near or due, of which {n_came} had come")
 
 
 def judge_channel(channel: str, wanted: list[Reminded], rows: dict, came: dict, verdict: Verdict) -> None:
@@ -158,7 +171,6 @@ def judge_extras(ledger: list[Delivery], came: dict, killed: list[Killed], verdi
 
 # ---------------------------------------------------------------------------- the three books
 STATES = ("scheduled", "claimed", "retrying", "sent", "failed", "cancelled", "expired")
-CHANNELS = ("email", "push", "app", "webhook")
 LEDGER_SQL = """
 SELECT id::text, owner_id::text, reminder_id::text, generation, channel, state, extract(epoch FROM remind_at)::float8
 FROM notification.delivery WHERE kind = 0 AND owner_id::text = ANY(%s)"""

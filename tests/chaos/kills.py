@@ -10,7 +10,7 @@ import time
 from support.stack import Stack
 from support.waiting import wait_for
 
-UP_LIMIT_S = 90
+UP_LIMIT_S = 180
 
 
 def kinds(broker: str) -> list[list[str]]:

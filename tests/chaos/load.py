@@ -1,109 +1,94 @@
 """People at the public API. Each keeps book of what he was told, and that is what is counted at the end.
 
-What a person does is drawn from the seed; what he does next never waits for a part that is down longer
-than until his request is answered."""
+What a person does, and with what, is drawn from the seed: one deck of acts after another, each act with
+a generator of its own, so that what he finds does not change what he draws next."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
-from client import Person
+from caller import Caller
+from instants import instant, seconds
+from series_load import SeriesLoad
+from support.push import Subscription
 
-RETRY_S = 120  # longer than the longest outage of a run
-UTC = datetime.timezone.utc
-# rule, anchor, missed; all due in the future, so that only completing them makes the next one
-SERIES = [
-    {"recurrence": "daily"},
-    {"recurrence": "FREQ=WEEKLY;BYDAY=MO,WE,FR", "anchor": "due", "missed": "skip"},
-    {"recurrence": "monthly", "anchor": "completion", "missed": "catch_up"},
-]
-# this one goes on by itself: an occurrence for every hour that has passed
-PASSING = {"recurrence": "FREQ=HOURLY", "anchor": "due", "missed": "catch_up"}
-PASSING_HOURS = 12
-
-
-def instant(at_s: float) -> str:
-    return datetime.datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def seconds(text: str) -> float:
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-@dataclasses.dataclass
-class Series:
-    id: str
-    anchor: str
-    completed: list[int]  # the occurrences that he was told are completed, in that order
+HOUR_S = 3600
+WANTED, MAYBE, NEVER = "wanted", "maybe", "never"
 
 
 @dataclasses.dataclass
 class Reminded:
-    """A reminder that must come: by every channel, once."""
+    """A reminder of one generation. `wanted` must come by every channel, once; `maybe` was taken back when its
+    instant was near or over: once or not at all; `never` was asked for when its instant had passed."""
 
     task_id: str
     reminder_id: str
     generation: int
     at: float  # its instant, s since 1970
     title: str
-    is_late: bool  # asked for when its instant had passed: nobody wants that one
+    fate: str
 
 
 class Player(threading.Thread):
-    def __init__(self, url: str, number: int, seed: int, hook_url: str | None, work: set[str]) -> None:
+    def __init__(self, url: str, number: int, seed: int, sink_url: str, work: tuple[str, ...]) -> None:
         super().__init__(daemon=True, name=f"player {number}")
-        self.rng = random.Random(f"{seed}:{number}")
-        self.person = Person(url, retry_s=RETRY_S)
+        self.seed, self.number, self.work = seed, number, work
+        self.person = Caller(url)
         self.id: str = self.person.account["id"]
-        self.work = work
-        self.hook_url = hook_url
-        self.series: list[Series] = []
-        self.passing: str | None = None
+        self.hook_url = f"{sink_url}/hooks/{number}"
+        self.hook_secret = ""
+        self.push = Subscription(f"{sink_url}/push/{number}")
+        self.series = SeriesLoad(self.person)
         self.reminded: dict[tuple[str, int], Reminded] = {}  # by reminder and generation
         self.plain: dict[str, str] = {}  # task → status
-        self.screen: dict[str, dict[str, Any]] = {}  # what his page shows, kept by sync
-        self.seq = 0
-        self.n_calls = 0
+        self.done: collections.Counter[str] = collections.Counter()  # acts that did something
         self.over = threading.Event()
         self.problem: BaseException | None = None
 
     # ------------------------------------------------------------------ life
     def prepare(self) -> "Player":
-        if "reminders" in self.work and self.hook_url:
+        if "reminders" in self.work:
             body = {"channel": "webhook", "name": "chaos", "url": self.hook_url}
-            self.person.call("POST", "/channels", 201, body)
+            self.hook_secret = self.person.call("POST", "/channels", 201, body)["secret"]
+            self.person.call("POST", "/channels", 201, {"channel": "push", "name": "chaos", **self.push.json()})
         if "series" in self.work:
-            tomorrow = datetime.datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + datetime.timedelta(days=1)
-            for rule in SERIES:
-                task = self.recurring(tomorrow.timestamp(), rule)
-                self.series.append(Series(task["series_id"], task["anchor"], []))
-            # half an hour beside the next hour: the number of those passed does not change meanwhile
-            self.passing_from = time.time() - PASSING_HOURS * 3600 - 1800
-            self.passing = self.recurring(self.passing_from, PASSING)["series_id"]
+            self.series.prepare()
         return self
 
-    def recurring(self, due_at: float, rule: dict[str, Any]) -> dict[str, Any]:
-        return self.person.create("Comes again", due_at=instant(due_at), time_zone="UTC", reminders=[], **rule)
+    def acts(self) -> list[Callable[[random.Random], bool]]:
+        """One deck: each so often."""
+        deck: list[Callable[[random.Random], bool]] = []
+        if "series" in self.work:
+            s = self.series
+            deck += [s.complete] * 6 + [s.skip, s.reopen, s.edit_this, s.edit_later, s.complete_and_edit, s.stop]
+        if {"series", "reminders"} <= set(self.work):
+            deck += [self.series.ring_next]
+        if "reminders" in self.work:
+            deck += [self.remind, self.remind_twice] * 2 + [self.move, self.rename, self.cancel]
+            deck += [self.snooze_near, self.snooze_far]
+        if "tasks" in self.work:
+            deck += [self.write_plain]
+        return deck
 
     def run(self) -> None:
-        acts = []
-        if "series" in self.work:
-            acts += [self.complete_one] * 4
-        if "reminders" in self.work:
-            acts += [self.remind, self.remind_twice, self.move, self.rename]
-        if "tasks" in self.work:
-            acts += [self.write_plain]
+        deck, n_acts = self.acts(), 0
+        order: list[Callable[[random.Random], bool]] = []
         try:
             while not self.over.is_set():
-                self.rng.choice(acts)()
-                self.n_calls += 1
-                self.over.wait(self.rng.uniform(0.0, 0.3))
+                rng = random.Random(f"{self.seed}:{self.number}:{n_acts}")
+                n_acts += 1
+                if not order:
+                    order = rng.sample(deck, len(deck))
+                act = order.pop()
+                pause_s = rng.uniform(0.0, 0.3)
+                self.done[act.__name__] += bool(act(rng))
+                self.over.wait(pause_s)
         except BaseException as problem:  # noqa: BLE001  # told by the thread that joins
             self.problem = problem
 
@@ -115,82 +100,110 @@ class Player(threading.Thread):
             raise self.problem
 
     # ------------------------------------------------------------------ what he does
-    def look(self) -> None:
-        """What a page does: ask for what has changed."""
-        self.seq, changes = self.person.sync(self.seq)
-        for change in changes:
-            if change["type"] == "task":
-                self.screen[change["task"]["id"]] = change["task"]
+    def expect(self, task: dict[str, Any], asked_at: float) -> None:
+        """Take into the book what this answer has of reminders."""
+        for reminder in task["reminders"]:
+            key = (reminder["id"], reminder["generation"])
+            if key in self.reminded:
+                continue
+            said = reminder["snoozed_until"] or reminder["at"] or task["due_at"]
+            fate = NEVER if seconds(said) <= asked_at else WANTED
+            self.reminded[key] = Reminded(task["id"], *key, seconds(said), task["title"], fate)
 
-    def complete_one(self) -> None:
-        """Complete the open occurrence of one series, if it is there already."""
-        series = self.rng.choice(self.series)
-        self.look()
-        for task in self.screen.values():
-            if task.get("series_id") == series.id and task["status"] == "open":
-                done = self.person.complete(task["id"])
-                self.screen[task["id"]] = done
-                series.completed.append(done["occurrence"])
-                return
+    def remind(self, rng: random.Random) -> bool:
+        return bool(self.create_reminded(rng, [rng.uniform(1.0, 6.0)]))
 
-    def remind(self) -> None:
-        self.create_reminded([self.rng.uniform(1.0, 6.0)])
+    def remind_twice(self, rng: random.Random) -> bool:
+        first = rng.uniform(1.0, 4.0)
+        return bool(self.create_reminded(rng, [first, first + rng.uniform(0.0, 4.0)]))
 
-    def remind_twice(self) -> None:
-        first = self.rng.uniform(1.0, 4.0)
-        self.create_reminded([first, first + self.rng.uniform(0.0, 4.0)])
-
-    def create_reminded(self, ahead_s: list[float]) -> dict[str, Any]:
-        title = f"Ring {self.rng.getrandbits(48):012x}"
+    def create_reminded(self, rng: random.Random, ahead_s: list[float]) -> dict[str, Any]:
+        title = f"Ring {rng.getrandbits(48):012x}"
         reminders = [{"at": instant(time.time() + ahead)} for ahead in ahead_s]
         task = self.person.create(title, reminders=reminders)
         self.expect(task, seconds(task["created_at"]))
-        self.screen[task["id"]] = task
         return task
 
-    def expect(self, task: dict[str, Any], asked_at: float) -> None:
-        for reminder in task["reminders"]:
-            at = seconds(reminder["at"]) if reminder.get("at") else seconds(task["due_at"])
-            key = (reminder["id"], reminder["generation"])
-            if key not in self.reminded:
-                self.reminded[key] = Reminded(task["id"], *key, at, task["title"], at <= asked_at)
-
-    def move(self) -> None:
+    def move(self, rng: random.Random) -> bool:
         """A task due in an hour whose due date moves to a few seconds from now: only that counts."""
-        title = f"Move {self.rng.getrandbits(48):012x}"
-        task = self.person.create(title, due_at=instant(time.time() + 3600), time_zone="UTC", reminders=[{"offset": "PT0S"}])
-        moved = {"due_at": instant(time.time() + self.rng.uniform(1.0, 5.0))}
+        title = f"Move {rng.getrandbits(48):012x}"
+        due_at = instant(time.time() + HOUR_S)
+        task = self.person.create(title, due_at=due_at, time_zone="UTC", reminders=[{"offset": "PT0S"}])
+        moved = {"due_at": instant(time.time() + rng.uniform(1.0, 5.0))}
         task = self.person.call("PATCH", f"/tasks/{task['id']}", 200, moved)
         self.expect(task, seconds(task["updated_at"]))
-        self.screen[task["id"]] = task
+        return True
 
-    def rename(self) -> None:
+    def rename(self, rng: random.Random) -> bool:
         """Rename a task whose reminder is near, and may have come while something was down."""
-        if not self.reminded:
-            return
-        task_id = self.rng.choice(list(self.reminded.values())[-5:]).task_id
-        body = {"description": f"Changed {self.rng.getrandbits(48):012x}"}
-        self.person.call("PATCH", f"/tasks/{task_id}", 200, body)
+        body = {"description": f"Changed {rng.getrandbits(48):012x}"}
+        near = list(self.reminded.values())[-5:]
+        if near:
+            self.person.call("PATCH", f"/tasks/{rng.choice(near).task_id}", 200, body)
+        return bool(near)
 
-    def write_plain(self) -> None:
-        task = self.person.create(f"Plain {self.rng.getrandbits(48):012x}")
+    def snooze_far(self, rng: random.Random) -> bool:
+        """A reminder in an hour that is to come in a few seconds instead."""
+        return self.snooze(rng, self.person.create(f"Far {rng.getrandbits(48):012x}", reminders=[{"at": instant(time.time() + HOUR_S)}]))
+
+    def snooze_near(self, rng: random.Random) -> bool:
+        """One that may have come when it is snoozed, or be about to."""
+        task = self.create_reminded(rng, [rng.uniform(0.5, 2.0)])
+        self.over.wait(rng.uniform(0.0, 2.0))
+        return self.snooze(rng, task)
+
+    def snooze(self, rng: random.Random, task: dict[str, Any]) -> bool:
+        reminder = task["reminders"][0]
+        until = {"until": instant(time.time() + rng.uniform(1.0, 5.0))}
+        task = self.person.call("POST", f"/tasks/{task['id']}/reminders/{reminder['id']}/snooze", 200, until)
+        self.take_back((reminder["id"], reminder["generation"]))
+        self.expect(task, seconds(task["updated_at"]))
+        return True
+
+    def cancel(self, rng: random.Random) -> bool:
+        """Completed when its reminder is near: how near the news of it came, nobody can promise."""
+        task = self.create_reminded(rng, [rng.uniform(0.5, 5.0)])
+        self.person.complete(task["id"])
+        for reminder in task["reminders"]:
+            self.take_back((reminder["id"], reminder["generation"]))
+        return True
+
+    def take_back(self, key: tuple[str, int]) -> None:
+        known = self.reminded.get(key)
+        if known and known.fate == WANTED:
+            known.fate = MAYBE
+
+    def write_plain(self, rng: random.Random) -> bool:
+        task = self.person.create(f"Plain {rng.getrandbits(48):012x}")
         self.plain[task["id"]] = "open"
-        if self.rng.random() < 0.5:
+        if rng.random() < 0.5:
             self.person.complete(task["id"])
             self.plain[task["id"]] = "completed"
+        return True
 
     # ------------------------------------------------------------------ what he sees at the end
     def occurrences(self) -> dict[str, list[dict[str, Any]]]:
-        """All his tasks that are one of a series, by series."""
+        """All his tasks that are one of a series, by series, in order."""
         found: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
         for task in self.person.tasks():
             if task["series_id"]:
                 found[task["series_id"]].append(task)
+        for tasks in found.values():
+            tasks.sort(key=lambda task: task["occurrence"])
+        return found
+
+    def rung_by_series(self, occurrences: dict[str, list[dict[str, Any]]]) -> list[Reminded]:
+        """Reminders of occurrences: the first one's was over when it was made, the second one's is wanted."""
+        found = []
+        for series in self.series.books:
+            for task in occurrences[series.id] if series.rings else []:
+                for reminder in task["reminders"]:
+                    at = reminder["snoozed_until"] and seconds(reminder["snoozed_until"])
+                    at = at or seconds(task["due_at"]) - 48 * HOUR_S
+                    fate = WANTED if task["occurrence"] == 2 else NEVER
+                    key = (task["id"], reminder["id"], reminder["generation"])
+                    found.append(Reminded(*key, at, task["title"], fate))
         return found
 
     def notifications(self) -> list[dict[str, Any]]:
         return list(self.person.pages("/notifications?limit=50", "notifications"))
-
-    def passing_count(self) -> int:
-        """How many occurrences of the passing series there must be now."""
-        return 1 + int((time.time() - self.passing_from) // 3600)
