@@ -108,6 +108,8 @@ static int add_claims(jwt_t *jwt, const struct jwt_claims *claims, const char *k
     failed |= add_text(jwt, "action", claims->action);
     failed |= add_text(jwt, "task_id", claims->task_id);
     failed |= add_text(jwt, "reminder_id", claims->reminder_id);
+    if (claims->generation > 0)
+        failed |= jwt_add_grant_int(jwt, "generation", claims->generation);
     if (claims->seq >= 0)
         failed |= jwt_add_grant_int(jwt, "seq", claims->seq);
     failed |= jwt_add_grant_int(jwt, "iat", claims->issued_at_s);
@@ -170,6 +172,7 @@ static bool read_claims(jwt_t *jwt, int64_t now_ms, struct arena *arena, struct 
                         struct err *err)
 {
     const char *subject = jwt_get_grant(jwt, "sub");
+    const int64_t generation = jwt_get_grant_int(jwt, "generation"); /* -1: there is none */
 
     if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !has_text(jwt, "iss", JWT_ISSUER) ||
         !has_text(jwt, "aud", claims->audience) || subject == NULL || !uuid_is_valid(subject))
@@ -182,6 +185,7 @@ static bool read_claims(jwt_t *jwt, int64_t now_ms, struct arena *arena, struct 
         .action = arena_copy_text(arena, jwt_get_grant(jwt, "action")),
         .task_id = arena_copy_text(arena, jwt_get_grant(jwt, "task_id")),
         .reminder_id = arena_copy_text(arena, jwt_get_grant(jwt, "reminder_id")),
+        .generation = generation > 0 ? generation : 0,
         .seq = jwt_get_grant_int(jwt, "seq"),
         .issued_at_s = jwt_get_grant_int(jwt, "iat"),
         .expires_at_s = jwt_get_grant_int(jwt, "exp"),

@@ -25,6 +25,7 @@ struct jwt_claims {
     const char *session_id;                     /* claim sid; NULL: none */
     const char *id;                             /* claim jti; NULL: none */
     const char *action, *task_id, *reminder_id; /* claims of the same names; NULL: none */
+    int64_t generation;                         /* of the reminder, from 1; 0: none */
     int64_t seq;                                /* claim seq; -1: none */
     int64_t issued_at_s, expires_at_s;          /* seconds since 1970 UTC */
 };

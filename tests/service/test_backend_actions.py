@@ -59,11 +59,13 @@ def token(user: User, task: dict[str, Any], action: str = "complete", header: di
         "action": action,
         "task_id": task["id"],
         "reminder_id": task["reminders"][0]["id"],
+        "generation": task["reminders"][0]["generation"],
         "iat": now,
         "exp": now + WEEK_S,
         **changes,
     }
-    return sign(user.service.sidecar.secrets["link-keys"], claims, **(header or {}))
+    said = {name: claim for name, claim in claims.items() if claim is not None}
+    return sign(user.service.sidecar.secrets["link-keys"], said, **(header or {}))
 
 
 def ask(user: User, method: str, token: str) -> httpx.Response:
@@ -191,10 +193,48 @@ def test_what_is_gone_is_said(ada: User, method: str, action: str) -> None:
     assert "figures" not in page.text
 
 
-def test_a_reminder_that_is_gone_is_said(ada: User) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_reminder_that_is_gone_is_said(ada: User, method: str) -> None:
     task = add_task(ada)
     ada.patch(f"/tasks/{task['id']}", json={"reminders": []})
-    assert ask(ada, "POST", token(ada, task, "snooze_1h")).status_code == 404
+    assert ask(ada, method, token(ada, task, "snooze_1h")).status_code == 404
+
+
+@pytest.mark.parametrize("how", ["moved", "snoozed", "snoozed by the same mail"])
+def test_a_reminder_that_was_changed_since_the_mail_stays_as_it_is(ada: User, how: str) -> None:
+    task = add_task(ada)
+    if how == "moved":
+        ada.patch(f"/tasks/{task['id']}", json={"due_at": instant(days=2)})
+    elif how == "snoozed":
+        ada.post(f"/tasks/{task['id']}/reminders/{task['reminders'][0]['id']}/snooze", json={"for": "PT30M"})
+    else:
+        assert ask(ada, "POST", token(ada, task, "snooze_1h")).status_code == 200
+    before = read(ada, task)
+    for action in ("snooze_10m", "snooze_1h", "snooze_tomorrow"):
+        link = token(ada, task, action)
+        for method in ("GET", "POST", "POST"):
+            page = ask(ada, method, link)
+            assert page.status_code == 409 and heading(page) == "This reminder was changed since"
+            assert "Send the figures" in page.text and "<form" not in page.text
+    assert read(ada, task) == before
+    assert ask(ada, "POST", token(ada, task, "complete")).status_code == 200, "that is no matter of when"
+
+
+def test_links_of_one_mail_used_at_once_snooze_it_once(ada: User) -> None:
+    task = add_task(ada)
+    links = [token(ada, task, f"snooze_{span}") for span in ("10m", "1h", "tomorrow")]
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda link: ask(ada, "POST", link), links))
+    assert sorted(a.status_code for a in answers) == [200, 409, 409]
+    assert read(ada, task)["reminders"][0]["generation"] == 2
+
+
+def test_a_link_that_does_not_say_its_generation_snoozes_what_is_there(ada: User) -> None:
+    """From a mail of before it was said."""
+    task = add_task(ada)
+    ada.patch(f"/tasks/{task['id']}", json={"due_at": instant(days=2)})
+    assert ask(ada, "POST", token(ada, task, "snooze_1h", generation=None)).status_code == 200
+    assert read(ada, task)["reminders"][0]["generation"] == 3
 
 
 def test_a_deleted_account_is_gone(ada: User) -> None:

@@ -32,13 +32,15 @@ bool action_link_read(const struct action_claims *claims, struct arena *arena,
         return err_set(err, ERR_INVALID, "the link says no action");
     if (link->action != ACTION_COMPLETE && !read_id(claims->reminder_id, &link->reminder_id))
         return err_set(err, ERR_INVALID, "the link names no reminder");
+    link->generation = claims->generation;
     link->key = arena_format(arena, ACTION_KEY_PREFIX "%s", claims->jti);
     return true;
 }
 
 enum task_op action_link_op(const struct action_link *link, struct task_snooze *snooze)
 {
-    *snooze = (struct task_snooze){.reminder_id = link->reminder_id};
+    *snooze =
+        (struct task_snooze){.reminder_id = link->reminder_id, .generation = link->generation};
     switch (link->action) {
     case ACTION_COMPLETE:
         return TASK_COMPLETE;

@@ -21,12 +21,14 @@ extern const char *const action_words[]; /* "complete", "snooze_10m", …, NULL 
 /** What a token says. Borrowed. */
 struct action_claims {
     const char *subject, *jti, *action, *task_id, *reminder_id;
+    int64_t generation; /* of the reminder; 0: not said, by a mail from before it was */
 };
 
 struct action_link {
     enum action action;
     struct uuid owner_id, task_id;
     struct uuid reminder_id; /* none of ACTION_COMPLETE */
+    int64_t generation;      /* that the mail was about; 0: not known */
     const char *key;         /* ACTION_KEY_PREFIX and the jti */
 };
 

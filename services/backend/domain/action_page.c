@@ -51,6 +51,9 @@ static const struct {
                        "of."},
     [ACTION_TRASHED] = {409, "The task is in the trash", "Restore it in the app first."},
     [ACTION_GONE] = {404, "No longer there", "The task or its reminder has been removed."},
+    [ACTION_CHANGED] = {409, "This reminder was changed since",
+                        "It was moved or snoozed after this mail, and comes as it was set then: "
+                        "nothing happened now."},
     [ACTION_USED] = {410, "This link was used before",
                      "It works once, and has done so: nothing happened now."},
     [ACTION_EXPIRED] = {410, "This link has expired",

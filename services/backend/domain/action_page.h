@@ -13,7 +13,8 @@ enum action_outcome {
     ACTION_NEEDLESS, /* the task is completed already */
     ACTION_CLOSED,   /* the task is not open: nothing to snooze */
     ACTION_TRASHED,
-    ACTION_GONE, /* the task or the reminder */
+    ACTION_GONE,    /* the task or the reminder */
+    ACTION_CHANGED, /* the reminder was moved or snoozed after the mail */
     ACTION_USED,
     ACTION_EXPIRED,
     ACTION_WRONG,  /* no link of ours */

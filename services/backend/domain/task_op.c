@@ -257,7 +257,7 @@ static bool snooze(const struct task_deed *deed, struct task *task, struct serie
     if (until >= TASK_TIME_END)
         return err_add_field(err, "until", "is outside the years %d to %d", TASK_YEAR_MIN,
                              TASK_YEAR_MAX);
-    return task_reminders_snooze(task, &how->reminder_id, until, deed->now_ms, deed->arena, err);
+    return task_reminders_snooze(task, how, until, deed->now_ms, deed->arena, err);
 }
 
 static bool remind(const struct task_deed *deed, struct task *task, struct series *series,

@@ -58,8 +58,8 @@ MUST_CHECK bool task_op_create(const struct task_deed *deed, struct uuid id, str
 /** Do `deed`, which is not TASK_CREATE, to `*task` and the series it is of (series_none: none): the
  *  next version, or nothing at all when it is as asked already (`*has_changed` says). A changed series
  *  has the next revision. Fail with ERR_CONFLICT (slug "task_in_trash", "task_not_in_trash",
- *  "task_not_open", "task_not_recurring", "not_newest_occurrence") when its state does not allow it,
- *  ERR_NOT_FOUND for a reminder that it has not, or as task_patch_merge does. */
+ *  "task_not_open", "task_not_recurring", "not_newest_occurrence", "reminder_changed") when its state
+ *  does not allow it, ERR_NOT_FOUND for a reminder that it has not, or as task_patch_merge does. */
 MUST_CHECK bool task_op_apply(const struct task_deed *deed, struct task *task,
                               struct series *series, bool *has_changed, struct err *err);
 

@@ -244,14 +244,28 @@ static struct reminder *find_by_id(struct reminder *reminders, size_t n_reminder
     return NULL;
 }
 
-bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t until, int64_t now_ms,
-                           struct arena *arena, struct err *err)
+bool task_reminders_check(const struct task *task, const struct task_snooze *how,
+                          struct arena *arena, struct err *err)
 {
-    struct reminder *reminders = read_stored(task, arena);
-    struct reminder *reminder = find_by_id(reminders, task->reminders.n_items, id);
+    const struct reminder *reminder =
+        find_by_id(read_stored(task, arena), task->reminders.n_items, &how->reminder_id);
 
     if (reminder == NULL)
         return err_set(err, ERR_NOT_FOUND, "the task has no reminder with this id");
+    if (how->generation != 0 && how->generation != reminder->generation)
+        return err_set_slug(err, ERR_CONFLICT, "reminder_changed",
+                            "the reminder was moved or snoozed since");
+    return true;
+}
+
+bool task_reminders_snooze(struct task *task, const struct task_snooze *how, int64_t until,
+                           int64_t now_ms, struct arena *arena, struct err *err)
+{
+    struct reminder *reminders = read_stored(task, arena);
+    struct reminder *reminder = find_by_id(reminders, task->reminders.n_items, &how->reminder_id);
+
+    if (!task_reminders_check(task, how, arena, err))
+        return false;
     renew(reminder, now_ms);
     reminder->snoozed_until = until;
     task->reminders = reminders_write(reminders, task->reminders.n_items, arena);

@@ -49,11 +49,20 @@ struct task_snooze {
     int64_t for_ms;  /* 0: not so */
     bool to_morning; /* of tomorrow, in the task's zone, else the user's */
     int64_t until;   /* 0: not so */
+
+    int64_t generation; /* that the reminder must be of; 0: whichever it is of */
 };
 
-/** Have a reminder come at `until` instead, whether it was sent or not. Fail with ERR_NOT_FOUND when the task has none such. */
-MUST_CHECK bool task_reminders_snooze(struct task *task, const struct uuid *id, int64_t until,
-                                      int64_t now_ms, struct arena *arena, struct err *err);
+/** Check that the task has the reminder that `how` is for. Fail with ERR_NOT_FOUND when it has not, and
+ *  with ERR_CONFLICT (slug "reminder_changed") when it is of another generation than asked. */
+MUST_CHECK bool task_reminders_check(const struct task *task, const struct task_snooze *how,
+                                     struct arena *arena, struct err *err);
+
+/** Have the reminder that `how` is for come at `until` instead, whether it was sent or not. Fail like
+ *  task_reminders_check. */
+MUST_CHECK bool task_reminders_snooze(struct task *task, const struct task_snooze *how,
+                                      int64_t until, int64_t now_ms, struct arena *arena,
+                                      struct err *err);
 
 /** Return when the clock in `zone` shows `minutes` since midnight on the day after that of now_ms. */
 int64_t task_reminders_morning(const struct zone *zone, int minutes, int64_t now_ms);

@@ -18,7 +18,8 @@ struct action_follow {
     struct action_link link;
     struct idempotency key;
     struct task_loaded loaded;
-    struct task_snooze snooze;
+    enum task_op op;
+    struct task_snooze snooze; /* of TASK_SNOOZE */
     struct task_apply apply;
     struct action_page page;
 };
@@ -75,12 +76,13 @@ static enum flow_next read_token(struct flow *flow)
         }
         return end_as(f, is_expired(&err) ? ACTION_EXPIRED : ACTION_WRONG);
     }
-    const struct action_claims said = {claims.subject, claims.id, claims.action, claims.task_id,
-                                       claims.reminder_id};
+    const struct action_claims said = {claims.subject, claims.id,          claims.action,
+                                       claims.task_id, claims.reminder_id, claims.generation};
 
     if (!action_link_read(&said, &flow->arena, &f->link, &err) ||
         !idempotency_init(&f->key, f->link.key, action_words[f->link.action], "", 0, &err))
         return end_as(f, ACTION_WRONG);
+    f->op = action_link_op(&f->link, &f->snooze);
     f->page.action = f->link.action;
     f->request.who.user_id = f->link.owner_id; /* for the log */
     return FLOW_NEXT;
@@ -104,10 +106,21 @@ static void on_task_loaded(void *arg, const struct err *err)
     flow_resume(&f->request.flow, err);
 }
 
+static enum action_outcome judge_refusal(const struct err *err)
+{
+    if (err->code == ERR_KEY_REUSED)
+        return ACTION_USED;
+    if (err->code == ERR_NOT_FOUND || err->code == ERR_UNAUTHENTICATED)
+        return ACTION_GONE;
+    return err->slug != NULL && strcmp(err->slug, "reminder_changed") == 0 ? ACTION_CHANGED
+                                                                           : ACTION_CLOSED;
+}
+
 /* What stands in the way as things are; ACTION_ASKS: nothing. */
-static enum action_outcome judge(const struct action_follow *f)
+static enum action_outcome judge(struct action_follow *f)
 {
     const struct task *task = &f->loaded.task;
+    struct err err = {0};
 
     if (f->loaded.reply.is_there)
         return ACTION_USED;
@@ -115,9 +128,14 @@ static enum action_outcome judge(const struct action_follow *f)
         return ACTION_GONE;
     if (task->deleted_at != 0)
         return ACTION_TRASHED;
-    if (f->link.action == ACTION_COMPLETE && task->status == TASK_COMPLETED)
+    if (f->op == TASK_COMPLETE && task->status == TASK_COMPLETED)
         return ACTION_NEEDLESS;
-    return task->status == TASK_OPEN ? ACTION_ASKS : ACTION_CLOSED;
+    if (task->status != TASK_OPEN)
+        return ACTION_CLOSED;
+    if (f->op == TASK_SNOOZE &&
+        !task_reminders_check(task, &f->snooze, &f->request.flow.arena, &err))
+        return judge_refusal(&err);
+    return ACTION_ASKS;
 }
 
 static enum flow_next apply_link(struct flow *flow)
@@ -132,10 +150,10 @@ static enum flow_next apply_link(struct flow *flow)
     f->apply = (struct task_apply){
         .app = f->request.app,
         .arena = &flow->arena,
-        .job = {.op = action_link_op(&f->link, &f->snooze),
+        .job = {.op = f->op,
                 .owner_id = f->link.owner_id,
                 .id = f->link.task_id,
-                .snooze = f->link.action == ACTION_COMPLETE ? NULL : &f->snooze,
+                .snooze = f->op == TASK_SNOOZE ? &f->snooze : NULL,
                 .key = f->key,
                 .traceparent = flow->traceparent},
         .done = on_applied,
@@ -145,15 +163,6 @@ static enum flow_next apply_link(struct flow *flow)
 }
 
 /* The task may have changed since it was judged. */
-static enum action_outcome judge_refusal(const struct err *err)
-{
-    if (err->code == ERR_KEY_REUSED)
-        return ACTION_USED;
-    if (err->code == ERR_NOT_FOUND || err->code == ERR_UNAUTHENTICATED)
-        return ACTION_GONE;
-    return ACTION_CLOSED;
-}
-
 static void on_applied(void *arg, const struct err *err)
 {
     struct action_follow *f = arg;

@@ -66,6 +66,7 @@ static bool make_links(struct handover *handover, const struct outgoing *outgoin
             .action = actions[i].action,
             .task_id = outgoing->notification.task_id.text,
             .reminder_id = outgoing->notification.reminder_id.text,
+            .generation = outgoing->notification.generation,
             .seq = -1,
             .issued_at_s = now_ms / 1000,
             .expires_at_s = now_ms / 1000 + LINK_LIFE_S,

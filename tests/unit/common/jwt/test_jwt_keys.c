@@ -118,6 +118,7 @@ static void test_what_is_signed_is_verified(void **state)
     wanted.id = "an id";
     wanted.action = "snooze_1h";
     wanted.task_id = "a task";
+    wanted.generation = 3;
     wanted.seq = 42;
     assert_true(jwt_verify(bench.keys, sign(&bench, &wanted), NOW_S * 1000, &bench.arena, &claims,
                            &bench.err));
@@ -127,9 +128,15 @@ static void test_what_is_signed_is_verified(void **state)
     assert_string_equal(claims.action, "snooze_1h");
     assert_string_equal(claims.task_id, "a task");
     assert_null(claims.reminder_id);
+    assert_int_equal(claims.generation, 3);
     assert_int_equal(claims.seq, 42);
     assert_int_equal(claims.issued_at_s, NOW_S);
     assert_int_equal(claims.expires_at_s, NOW_S + 900);
+    wanted = claims_of(JWT_AUDIENCE_API);
+    assert_true(jwt_verify(bench.keys, sign(&bench, &wanted), NOW_S * 1000, &bench.arena, &claims,
+                           &bench.err));
+    assert_int_equal(claims.generation, 0);
+    assert_int_equal(claims.seq, -1);
     assert_true(verify(&bench, forge(&bench, GOOD_HEADER, GOOD_BODY, KEY_1), NOW_S));
     close_bench(&bench);
 }

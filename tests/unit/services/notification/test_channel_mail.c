@@ -18,6 +18,7 @@ static void expect_link(struct world *w, const char *body, const char *action)
         assert_string_equal(claims.subject, OWNER);
         assert_string_equal(claims.task_id, TASK);
         assert_string_equal(claims.reminder_id, REMINDER);
+        assert_int_equal(claims.generation, 1);
         assert_non_null(claims.id);
         assert_int_equal(claims.expires_at_s - claims.issued_at_s, 7 * 86400);
         if (strcmp(claims.action, action) == 0)

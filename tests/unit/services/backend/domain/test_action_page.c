@@ -13,7 +13,7 @@
 
 static void test_a_link_says_one_action_on_one_task(void **state)
 {
-    const struct action_claims claims = {ID, "abc", "snooze_1h", ID, ID};
+    const struct action_claims claims = {ID, "abc", "snooze_1h", ID, ID, 7};
     struct action_link link;
     struct task_snooze snooze;
     struct arena arena;
@@ -27,6 +27,7 @@ static void test_a_link_says_one_action_on_one_task(void **state)
     assert_int_equal(snooze.for_ms, 3600000);
     assert_false(snooze.to_morning);
     assert_string_equal(snooze.reminder_id.text, ID);
+    assert_int_equal(snooze.generation, 7);
     arena_clear(&arena);
 }
 
@@ -49,7 +50,7 @@ static void test_each_action_has_its_op(void **state)
     (void)state;
     arena_init(&arena);
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        const struct action_claims claims = {ID, "j", wanted[i].word, ID, ID};
+        const struct action_claims claims = {ID, "j", wanted[i].word, ID, ID, 1};
         struct action_link link;
         struct task_snooze snooze;
 
@@ -64,10 +65,10 @@ static void test_each_action_has_its_op(void **state)
 static void test_what_is_missing_makes_no_link(void **state)
 {
     static const struct action_claims bad[] = {
-        {NULL, "j", "complete", ID, ID},  {ID, NULL, "complete", ID, ID},
-        {ID, "", "complete", ID, ID},     {ID, "j", NULL, ID, ID},
-        {ID, "j", "delete", ID, ID},      {ID, "j", "complete", NULL, ID},
-        {ID, "j", "snooze_1h", ID, NULL}, {"x", "j", "complete", ID, ID},
+        {NULL, "j", "complete", ID, ID, 1},  {ID, NULL, "complete", ID, ID, 1},
+        {ID, "", "complete", ID, ID, 1},     {ID, "j", NULL, ID, ID, 1},
+        {ID, "j", "delete", ID, ID, 1},      {ID, "j", "complete", NULL, ID, 1},
+        {ID, "j", "snooze_1h", ID, NULL, 1}, {"x", "j", "complete", ID, ID, 1},
     };
     struct arena arena;
 
@@ -85,7 +86,7 @@ static void test_what_is_missing_makes_no_link(void **state)
 
 static void test_every_page_has_a_status_and_says_something(void **state)
 {
-    static const int wanted[] = {200, 200, 200, 409, 409, 404, 410, 410, 404, 503, 500};
+    static const int wanted[] = {200, 200, 200, 409, 409, 404, 409, 410, 410, 404, 503, 500};
     struct buf out;
 
     (void)state;

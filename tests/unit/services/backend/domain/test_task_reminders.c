@@ -123,11 +123,14 @@ static const char *run_row(const struct rows *rows, struct task *task, struct ar
         task_reminders_follow(&before, task, NOW, arena);
         assert_true(task->reminder_sent);
     } else if (strcmp(how, "snooze") == 0) {
-        const struct uuid id = id_of(what[0]);
+        const struct task_snooze snooze = {
+            .reminder_id = id_of(what[0]),
+            .generation = what[1] == ':' ? strtoll(what + 2, NULL, 10) : 0,
+        };
 
-        if (!task_reminders_snooze(task, &id, SNOOZED_UNTIL, NOW, arena, &err)) {
-            assert_int_equal(err.code, ERR_NOT_FOUND);
-            return "not_found";
+        if (!task_reminders_snooze(task, &snooze, SNOOZED_UNTIL, NOW, arena, &err)) {
+            assert_int_equal(err.code, err.slug == NULL ? ERR_NOT_FOUND : ERR_CONFLICT);
+            return err.slug == NULL ? "not_found" : err.slug;
         }
     } else {
         const struct task_reminded reminded = {.reminder_id = id_of(what[0]),
