@@ -107,14 +107,31 @@ static bool take_secret(struct secret_watch *watch, struct secret *secret, struc
     return true;
 }
 
+/** A store that keeps one text per name (Azure Key Vault, Google Secret Manager) answers
+ *  {"<name>": "<text>"}: there the text is the object that other stores answer. */
+static bool is_wrapped(const struct secret_watch *watch, const struct secret *secret)
+{
+    return secret->n_pairs == 1 && strcmp(secret->pairs[0].name, watch->name) == 0 &&
+           secret->pairs[0].value[0] == '{';
+}
+
 static bool read_answer(struct secret_watch *watch, const struct http_answer *answer,
                         struct err *err)
 {
     struct secret secret = {.pairs = mem_new_array(PAIRS_MAX, sizeof(struct secret_pair))};
-    bool ok = json_read_pairs(answer->body, answer->n_bytes, add_pair, &secret, err) &&
-              take_secret(watch, &secret, err);
+    struct secret inner = {.pairs = mem_new_array(PAIRS_MAX, sizeof(struct secret_pair))};
+    bool ok = json_read_pairs(answer->body, answer->n_bytes, add_pair, &secret, err);
 
+    if (ok && is_wrapped(watch, &secret)) {
+        const char *text = secret.pairs[0].value;
+
+        ok = json_read_pairs(text, strlen(text), add_pair, &inner, err) &&
+             take_secret(watch, &inner, err);
+    } else if (ok) {
+        ok = take_secret(watch, &secret, err);
+    }
     wipe_secret(&secret);
+    wipe_secret(&inner);
     return ok;
 }
 

@@ -1,5 +1,5 @@
 /* common/dapr/secrets.h — secrets from the Dapr secret store, read again so that a rotated one is
- * in use within 60 s. */
+ * in use within 60 s. A store that keeps one text per name holds the pairs as a JSON object. */
 #ifndef COMMON_DAPR_SECRETS_H
 #define COMMON_DAPR_SECRETS_H
 

@@ -104,6 +104,24 @@ static void test_a_secret_is_handed_on_once_and_again_when_it_changes(void **sta
     secret_watch_free(watch);
 }
 
+static void test_a_store_of_one_text_per_name_holds_the_object_in_it(void **state)
+{
+    struct world *w = *state;
+    struct secret_watch *watch;
+
+    answer_url(w, "{\"backend-database\":\"no object\",\"url\":\"a\"}");
+    answer_url(w, "{\"backend-database\":\"{\\\"url\\\":\\\"b\\\"}\"}");
+    answer_url(w, "{\"backend-database\":\"{cut off\"}"); /* the old one stays */
+    answer_url(w, "{\"url\":\"c\"}");
+    w->n_wanted = 3;
+    watch = watch_new(w, 1);
+    fake_run_until(w->loop, &w->is_enough);
+    assert_string_equal(w->seen[0], "a");
+    assert_string_equal(w->seen[1], "b");
+    assert_string_equal(w->seen[2], "c");
+    secret_watch_free(watch);
+}
+
 static void test_an_unusable_secret_is_tried_again_and_the_old_one_stays(void **state)
 {
     struct world *w = *state;
@@ -151,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_a_secret_is_handed_on_once_and_again_when_it_changes),
+        WORLD_TEST(test_a_store_of_one_text_per_name_holds_the_object_in_it),
         WORLD_TEST(test_an_unusable_secret_is_tried_again_and_the_old_one_stays),
         WORLD_TEST(test_a_secret_that_cannot_be_read_is_asked_for_again),
         WORLD_TEST(test_a_watch_may_be_freed_while_it_reads),
