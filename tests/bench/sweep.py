@@ -17,7 +17,8 @@ SETTINGS = {"RELAY_POLL_MS": "500", "SECRET_INTERVAL_MS": "20000", "LOG_LEVEL": 
 EXPLAINED = re.compile(r"duration: (?P<ms>[\d.]+) ms  plan:\n(?P<plan>(?:\t[^\n]*\n)+)")
 CLAIM = "SET state = 1, claimed_by"
 NIL = "00000000-0000-0000-0000-000000000000"
-# half of what waits by mail, half in the app; what is due is all in the app: of mail, one is claimed at a time
+# half of what waits by mail, half in the app; what is due is all in the app (of mail, one is claimed at a
+# time) and lies anywhere in the table
 FILL = [
     f"INSERT INTO app_user (id, version, email, name, time_zone) SELECT md5('u' || n)::uuid, 1,"
     f" n || '@example.org', '', 'UTC' FROM generate_series(1, {OWNERS}) n",
@@ -33,7 +34,7 @@ FILL = [
 ]
 MAKE_DUE = (
     "UPDATE delivery SET state = 0, sent_at = NULL, attempts = 0, remind_at = now() - interval '1 s',"
-    f" next_try_at = now() - interval '1 s' WHERE id IN (SELECT md5('d' || n)::uuid FROM generate_series(1, {2 * DUE}, 2) n)"
+    f" next_try_at = now() - interval '1 s' WHERE id IN (SELECT md5('d' || n)::uuid FROM generate_series(1, {WAITING}, {WAITING // DUE}) n)"
 )
 EXPLAIN = {
     "session_preload_libraries": "auto_explain",

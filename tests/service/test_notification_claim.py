@@ -117,6 +117,7 @@ def test_a_claim_among_a_million_touches_what_is_due(filled: psycopg.Connection)
         if node.get("Relation Name") == "delivery" and node["Node Type"].startswith("Index") and "Index Name" in node:
             rows = node["Actual Rows"] * node["Actual Loops"]
             assert rows <= N_DUE + 4 and node.get("Rows Removed by Filter", 0) == 0, node
+        assert node["Node Type"] not in ("Sort", "Incremental Sort"), "what is due comes sorted from its index"
     scans = [n["Index Name"] for n in nodes if n["Node Type"].startswith("Index") and n.get("Relation Name") == "delivery"]
     assert "delivery_waiting" in scans
     assert top["Actual Rows"] == N_DUE

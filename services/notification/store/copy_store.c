@@ -120,6 +120,7 @@ const struct pg_statement COPY_FORGET_USER = {
     "told AS MATERIALIZED ("
     " SELECT d.id FROM owner JOIN delivery d ON d.owner_id = owner.id ORDER BY d.id LIMIT 1000"
     " FOR UPDATE OF d),"
+    "untried AS (DELETE FROM attempt USING told WHERE attempt.delivery_id = told.id),"
     "untold AS (DELETE FROM delivery USING told WHERE delivery.id = told.id),"
     "part AS MATERIALIZED ("
     " SELECT t.id FROM owner JOIN task t ON t.owner_id = owner.id"

@@ -4,56 +4,54 @@
 
 #include "services/notification/store/schedule_store.h"
 
-/* How a claim works. `due` locks rows by the index of what waits, passing over those another replica
- * holds, and those whose task or owner is about to be scheduled anew. `held` then locks the tasks,
- * passing over one that is being changed, and so sees each as it is at the moment of the claim: a
- * reminder that was moved, or a task that was completed, in a commit before this one is not sent.
+/* How a claim works. One pass over the index of what waits: for each row its owner is looked up, its task
+ * is locked, then the row itself, passing over what another replica holds, what is about to be
+ * scheduled anew, and a task that is being changed. A lock shows the task as it is at the moment of
+ * the claim: a reminder that was moved, or a task that was completed, in a commit before this one is
+ * not sent. Nothing here waits for a lock, so nobody waits in a circle.
  * How many rows there will be the planner cannot know, and takes a tenth of all that wait. So tables
- * are looked into by subqueries that it cannot turn into joins of whole tables: in SELECT lists and
- * conditions, and with OFFSET 0. */
+ * are looked into by what it cannot turn into joins of whole tables: laterals with OFFSET 0, and an
+ * array of ids. What the update changes is in no index, so it writes no index anew. */
 const struct pg_statement SENDING_CLAIM = {
     "sending_claim",
     "WITH wanted AS (SELECT * FROM unnest($1::smallint[], $2::int[]) AS w (channel, room))"
     ", due AS MATERIALIZED (SELECT d.* FROM wanted w CROSS JOIN LATERAL (SELECT d.id, d.owner_id,"
-    "   d.kind, d.task_id, d.reminder_id, d.generation, d.digest_until FROM delivery d"
-    "  WHERE d.state IN (0, 2) AND d.channel = w.channel AND d.next_try_at <= $3::timestamptz"
-    "  AND (SELECT u.spread_after IS NULL AND u.deleted_at IS NULL FROM app_user u"
-    "   WHERE u.id = d.owner_id)"
-    "  AND (d.kind = 1 OR (SELECT NOT t.unscheduled AND t.status = 0 AND t.deleted_at IS NULL"
-    "   FROM task t WHERE t.owner_id = d.owner_id AND t.id = d.task_id))"
+    "   d.kind, d.task_id, d.reminder_id, d.generation, d.channel, d.channel_id,"
+    "   coalesce(t.title, d.title) AS title, d.remind_at, d.held_until, d.digest_until, t.due_at,"
+    "   t.time_zone AS task_zone, u.time_zone, u.email, u.name, u.reminder_settings, u.channels"
+    "  FROM delivery d CROSS JOIN LATERAL (SELECT u.time_zone, u.email, u.name,"
+    "    u.reminder_settings, u.channels FROM app_user u WHERE u.id = d.owner_id"
+    "    AND u.spread_after IS NULL AND u.deleted_at IS NULL OFFSET 0) u"
+    "  LEFT JOIN LATERAL (SELECT t.id, t.title, t.due_at, t.time_zone FROM task t"
+    "    WHERE t.owner_id = d.owner_id AND t.id = d.task_id"
+    "    AND NOT t.unscheduled AND t.status = 0 AND t.deleted_at IS NULL"
+    "    AND t.reminders @> jsonb_build_array("
+    "     jsonb_build_object('id', d.reminder_id, 'generation', d.generation))"
+    "    OFFSET 0 FOR SHARE OF t SKIP LOCKED) t ON true"
+    "  WHERE d.is_open AND d.state IN (0, 2) AND d.channel = w.channel"
+    "   AND d.next_try_at <= $3::timestamptz AND (d.kind = 1 OR t.id IS NOT NULL)"
     "  ORDER BY d.next_try_at LIMIT w.room FOR UPDATE OF d SKIP LOCKED) d)"
-    ", held AS MATERIALIZED (SELECT t.* FROM (SELECT DISTINCT owner_id, task_id FROM due"
-    "   WHERE kind = 0) k CROSS JOIN LATERAL (SELECT t.owner_id, t.id, t.title, t.due_at,"
-    "   t.time_zone, t.reminders FROM task t WHERE t.owner_id = k.owner_id AND t.id = k.task_id"
-    "   AND NOT t.unscheduled AND t.status = 0 AND t.deleted_at IS NULL"
-    "   OFFSET 0 FOR SHARE OF t SKIP LOCKED) t)"
-    ", good AS MATERIALIZED (SELECT due.id, due.digest_until, held.title, held.due_at,"
-    "   held.time_zone FROM due"
-    "  LEFT JOIN held ON held.owner_id = due.owner_id AND held.id = due.task_id"
-    "  WHERE due.kind = 1 OR held.reminders @> jsonb_build_array("
-    "   jsonb_build_object('id', due.reminder_id, 'generation', due.generation)))"
     ", claimed AS (UPDATE delivery d SET state = 1, claimed_by = $4::uuid,"
-    "   attempts = d.attempts + 1, title = coalesce(named.title, d.title)"
-    "  FROM (SELECT good.id, good.title FROM good OFFSET 0) named"
-    "  WHERE d.id = ANY (ARRAY (SELECT id FROM good)) AND d.state IN (0, 2) AND named.id = d.id"
-    "  RETURNING d.id, d.owner_id, d.kind, d.task_id, d.reminder_id, d.generation, d.channel,"
-    "   d.channel_id, d.title, d.remind_at, d.held_until, d.attempts)"
+    "   attempts = d.attempts + 1"
+    "  WHERE d.id = ANY (ARRAY (SELECT id FROM due)) AND d.state IN (0, 2)"
+    "  RETURNING d.id, d.attempts)"
     ", opened AS (INSERT INTO attempt (delivery_id, number, began_at, instance)"
     "  SELECT id, attempts, $3::timestamptz, $4::uuid FROM claimed)"
     " SELECT n.at, c.* FROM (SELECT min(l.at) AS at FROM wanted w CROSS JOIN LATERAL ("
-    "   SELECT d.next_try_at AS at FROM delivery d WHERE d.state IN (0, 2)"
+    "   SELECT d.next_try_at AS at FROM delivery d WHERE d.is_open AND d.state IN (0, 2)"
     "   AND d.channel = w.channel AND d.next_try_at > $3::timestamptz"
     "   ORDER BY d.next_try_at LIMIT 1) l) n"
-    " LEFT JOIN (SELECT claimed.*, good.due_at, good.time_zone AS task_zone, good.digest_until,"
-    "   u.time_zone, u.email, u.name, u.reminder_settings,"
-    "   (SELECT a ->> 'sealed' FROM jsonb_array_elements(u.channels) a"
-    "    WHERE a ->> 'id' = claimed.channel_id::text),"
-    "   CASE WHEN claimed.kind = 1 THEN (SELECT jsonb_agg(t)::text FROM (SELECT t.id, t.title,"
-    "    t.due_at FROM task t WHERE t.owner_id = claimed.owner_id AND t.status = 0"
-    "    AND t.deleted_at IS NULL AND t.due_at IS NOT NULL AND t.due_at < good.digest_until"
+    " LEFT JOIN (SELECT due.id, due.owner_id, due.kind, due.task_id, due.reminder_id,"
+    "   due.generation, due.channel, due.channel_id, due.title, due.remind_at, due.held_until,"
+    "   claimed.attempts, due.due_at, due.task_zone, due.digest_until,"
+    "   due.time_zone, due.email, due.name, due.reminder_settings,"
+    "   (SELECT a ->> 'sealed' FROM jsonb_array_elements(due.channels) a"
+    "    WHERE a ->> 'id' = due.channel_id::text),"
+    "   CASE WHEN due.kind = 1 THEN (SELECT jsonb_agg(t)::text FROM (SELECT t.id, t.title,"
+    "    t.due_at FROM task t WHERE t.owner_id = due.owner_id AND t.status = 0"
+    "    AND t.deleted_at IS NULL AND t.due_at IS NOT NULL AND t.due_at < due.digest_until"
     "    ORDER BY t.due_at LIMIT 50) t) END"
-    "  FROM claimed JOIN good ON good.id = claimed.id CROSS JOIN LATERAL ("
-    "   SELECT * FROM app_user WHERE app_user.id = claimed.owner_id OFFSET 0) u) c ON true",
+    "  FROM claimed JOIN due ON due.id = claimed.id) c ON true",
 };
 
 static const struct json_field task_line_fields[] = {
@@ -136,10 +134,12 @@ void sending_read_claim(const struct pg_rows *rows, int row, struct arena *arena
 
 const struct pg_statement SENDING_RELEASE = {
     "sending_release",
-    "WITH freed AS (UPDATE delivery SET claimed_by = NULL, attempts = attempts - 1,"
-    "   state = CASE WHEN attempts > 1 THEN 2 ELSE 0 END"
-    "  WHERE claimed_by = $1::uuid AND state = 1 AND id <> ALL ($2::uuid[])"
-    "  RETURNING id, owner_id, task_id, attempts + 1 AS number)"
+    "WITH freed AS (UPDATE delivery d SET claimed_by = NULL, attempts = d.attempts - 1,"
+    "   state = CASE WHEN d.attempts > 1 THEN 2 ELSE 0 END"
+    "  FROM (SELECT delivery_id FROM attempt WHERE instance = $1::uuid AND ended_at IS NULL"
+    "   AND delivery_id <> ALL ($2::uuid[])) a"
+    "  WHERE d.id = a.delivery_id AND d.claimed_by = $1::uuid AND d.state = 1"
+    "  RETURNING d.id, d.owner_id, d.task_id, d.attempts + 1 AS number)"
     ", undone AS (DELETE FROM attempt a USING freed"
     "  WHERE a.delivery_id = freed.id AND a.number = freed.number)"
     " UPDATE task t SET mark = t.mark + 1, unscheduled = true"
@@ -147,7 +147,8 @@ const struct pg_statement SENDING_RELEASE = {
     " WHERE t.owner_id = f.owner_id AND t.id = f.task_id",
 };
 
-/* A task whose delivery waits again is looked at once more: it may have changed during the claim. */
+/* A task whose delivery waits again is looked at once more: it may have changed during the claim. An
+ * attempt whose delivery went with its account goes too. */
 const struct pg_statement SENDING_CLOSE = {
     "sending_close",
     "WITH " LEDGER_OWNERS
@@ -170,6 +171,8 @@ const struct pg_statement SENDING_CLOSE = {
     "  WHERE a.delivery_id = c.id AND a.number = c.number AND c.is_begun)"
     ", undone AS (DELETE FROM attempt a USING closing c JOIN done ON done.id = c.id"
     "  WHERE a.delivery_id = c.id AND a.number = c.number AND NOT c.is_begun)"
+    ", lost AS (DELETE FROM attempt a USING closing c WHERE a.delivery_id = c.id"
+    "   AND NOT EXISTS (SELECT FROM delivery d WHERE d.id = c.id))"
     ", marked AS (UPDATE task t SET mark = t.mark + 1, unscheduled = true"
     "  FROM (SELECT DISTINCT owner_id, task_id FROM done WHERE state IN (0, 2)) w"
     "  WHERE t.owner_id = w.owner_id AND t.id = w.task_id)" LEDGER_EVENTS,
