@@ -1,0 +1,110 @@
+{{/* What the services are; what differs between installations is in values.yaml. */}}
+{{- define "todo.catalog" -}}
+backend: {kind: Deployment, hasDatabase: true, callers: []}
+recurring-task: {kind: Deployment, hasDatabase: true, callers: [backend]}
+notification: {kind: Deployment, hasDatabase: true, callers: [backend]}
+audit: {kind: Deployment, hasDatabase: true, callers: [backend]}
+websocket: {kind: StatefulSet, hasDatabase: false, callers: []}
+{{- end }}
+
+{{/* The settings of service .name of .root: services.<name> over defaults. */}}
+{{- define "todo.service" -}}
+{{- mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (index .root.Values.services .name | default dict)) | toYaml }}
+{{- end }}
+
+{{- define "todo.labels" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: todo-app
+app.kubernetes.io/version: {{ .root.Values.image.tag | default .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "todo.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "todo.image" -}}
+{{- $image := .root.Values.image -}}
+{{- .image | default (printf "%s/%s:%s" $image.prefix .name ($image.tag | default .root.Chart.AppVersion)) }}
+{{- end }}
+
+{{- define "todo.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What `restricted` asks of a pod and of a container, and more. */}}
+{{- define "todo.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "todo.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* Hosts that browsers use: the Gateway's and the Ingress'. */}}
+{{- define "todo.hosts" -}}
+{{- $hosts := list -}}
+{{- if .Values.httpRoute.enabled }}{{ $hosts = concat $hosts .Values.httpRoute.hostnames }}{{ end -}}
+{{- if .Values.ingress.host }}{{ $hosts = append $hosts .Values.ingress.host }}{{ end -}}
+{{- toYaml (uniq $hosts) }}
+{{- end }}
+
+{{- define "todo.publicUrl" -}}
+{{- $hosts := include "todo.hosts" . | fromYamlArray -}}
+{{- if .Values.publicUrl }}{{ .Values.publicUrl }}
+{{- else if $hosts }}{{ ternary "https" "http" .Values.ingress.tls.enabled }}://{{ first $hosts }}
+{{- else }}http://localhost:8080
+{{- end }}
+{{- end }}
+
+{{- define "todo.brokerAddress" -}}
+{{- $default := dict "redis" "redis:6379" "kafka" "kafka:9092" "redpanda" "redpanda:9092" -}}
+{{- .Values.broker.address | default (index $default .Values.broker.type) }}
+{{- end }}
+
+{{/* Longest time a sidecar stays after SIGTERM so that its service can still publish: the service's own, and 2 s. */}}
+{{- define "todo.blockSeconds" -}}
+{{- add .Values.preStopSeconds .Values.drainSeconds 2 }}
+{{- end }}
+
+{{/* The Secret .what (daprToken, appToken, databaseOwner) of service .name. */}}
+{{- define "todo.secretName" -}}
+{{- $ends := dict "daprToken" "dapr-token" "appToken" "app-token" "databaseOwner" "database-owner" -}}
+{{- $svc := include "todo.service" . | fromYaml -}}
+{{- index $svc.existingSecrets .what | default (printf "%s-%s" .name (index $ends .what)) }}
+{{- end }}
+
+{{/* Labels by which policies, the chart's and the backing services', know who may reach what. */}}
+{{- define "todo.usesLabels" -}}
+{{- if or (ne .name "websocket") (eq .root.Values.state.type "postgresql") }}
+todo-app/uses-database: "true"
+{{- end }}
+todo-app/uses-broker: "true"
+{{- if eq .name "notification" }}
+todo-app/uses-mail: "true"
+{{- end }}
+{{- end }}
