@@ -43,10 +43,14 @@ class Morning:
     def next_at(self) -> datetime.datetime | None:
         return self.database.value("notification", "SELECT digest_next_at FROM app_user WHERE id = %s", self.user.id)
 
-    def come(self) -> None:
+    def come_unsettled(self) -> datetime.datetime:
         """As if it had been planned before the service was away."""
         at_ = self.local.astimezone(UTC)
         self.database.execute("notification", "UPDATE app_user SET digest_next_at = %s WHERE id = %s", at_, self.user.id)
+        return at_
+
+    def come(self) -> None:
+        at_ = self.come_unsettled()
         wait_for("the next one to be planned", lambda: self.next_at() > at_)
         wait_for("everything to be settled", lambda: is_settled(self.database))
 
@@ -104,9 +108,7 @@ def test_what_was_done_before_it_could_be_sent_is_not_told(morning: Morning) -> 
     morning.register()
     tell(morning.sidecar, task.saved())
     morning.sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=1, of=morning.user.email)
-    morning.database.execute(
-        "notification", "UPDATE app_user SET digest_next_at = %s WHERE id = %s", morning.local.astimezone(UTC), morning.user.id
-    )
+    morning.come_unsettled()
     wait_for("the first attempt", lambda: any(r["attempts"] for r in morning.ledger.rows()))
     tell(morning.sidecar, task.completed())
     (row,) = morning.ledger.wait_for_states(("email", None, "cancelled"))
@@ -127,3 +129,24 @@ def test_an_account_that_was_deleted_gets_none(morning: Morning) -> None:
     morning.register()
     tell(morning.sidecar, morning.user.task(due_at=at(-60)).saved(), morning.user.deleted())
     assert morning.next_at() is None
+
+
+def test_who_turned_mail_off_gets_none_until_it_is_on_again(morning: Morning) -> None:
+    """It comes by mail alone."""
+    morning.register()
+    tell(morning.sidecar, morning.user.task(due_at=at(-60)).saved(), morning.user.saved(settings={"email": False}))
+    wait_for("none to be planned", lambda: morning.next_at() is None)
+    tell(morning.sidecar, morning.user.saved(settings={"email": True}))
+    wait_for("the next one to be planned", morning.next_at)
+    assert morning.ledger.rows() == []
+
+
+def test_one_that_waits_for_another_try_is_cancelled_when_mail_is_turned_off(morning: Morning) -> None:
+    morning.register()
+    tell(morning.sidecar, morning.user.task(due_at=at(-60)).saved())
+    morning.sidecar.fail("POST", "/v1.0/bindings/mail", 500, times=1, of=morning.user.email)
+    morning.come_unsettled()
+    morning.ledger.wait_for_states(("email", None, "retrying"))
+    tell(morning.sidecar, morning.user.saved(settings={"email": False}))
+    (row,) = morning.ledger.wait_for_states(("email", None, "cancelled"))
+    assert morning.ledger.mails() == [] and row["reason"] == "mail was turned off"

@@ -3,7 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/events/reminder_settings.h"
+
 #include "services/notification/domain/wall.h"
+
+const char *digest_time(const struct reminder_settings *settings)
+{
+    return settings->email ? settings->digest_at : NULL;
+}
 
 int64_t digest_next(const char *digest_at, const struct zone *zone, int64_t after)
 {

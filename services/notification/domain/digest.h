@@ -9,6 +9,12 @@
 
 enum { DIGEST_DAY_SIZE = 11, DIGEST_TITLE_SIZE = 80 };
 
+struct reminder_settings;
+
+/** Return when a user wants his digest, "07:30"; NULL: not at all. It comes by mail alone, so not
+ *  when mail is off. */
+const char *digest_time(const struct reminder_settings *settings);
+
 /** Which day a digest is of. */
 struct digest_day {
     char on[DIGEST_DAY_SIZE]; /* "2026-11-21", the user's date */

@@ -13,6 +13,7 @@ struct due_user {
     const char *id;
     int64_t due_at, next_at; /* his digest as planned, and the one after */
     struct digest_day day;
+    bool is_wanted; /* still: what he changed may not have spread yet */
 };
 
 struct digest {
@@ -45,12 +46,14 @@ static void read_user(struct digest *d, const struct pg_rows *rows, int row, str
     struct reminder_settings settings =
         schedule_read_settings(pg_copy_text(rows, row, 4, arena), arena);
     const struct zone *zone = work_zone(d->work, pg_copy_text(rows, row, 3, arena), d->now_ms);
+    const char *time = digest_time(&settings);
 
     *user = (struct due_user){
         .id = pg_copy_text(rows, row, 1, arena),
         .due_at = pg_time(rows, row, 2),
-        .next_at = digest_next(settings.digest_at, zone, d->now_ms),
-        .day = digest_newest(settings.digest_at, zone, d->now_ms),
+        .next_at = digest_next(time, zone, d->now_ms),
+        .day = digest_newest(time, zone, d->now_ms),
+        .is_wanted = time != NULL,
     };
 }
 
@@ -128,7 +131,7 @@ static void on_tasks_counted(void *arg, const struct pg_rows *rows, const struct
     pg_add_text(&params, user->day.on);
     pg_add_time(&params, user->day.until);
     pg_add_time(&params, user->day.at);
-    pg_add_text(&params, n_due + n_overdue > 0 ? title : NULL);
+    pg_add_text(&params, user->is_wanted && n_due + n_overdue > 0 ? title : NULL);
     pg_query(d->work->service->pool, &DIGEST_PLAN, &params, on_digest_planned, d);
 }
 

@@ -207,6 +207,10 @@ static bool is_not_to_be_sent(struct sending *sending, int64_t now, int64_t late
         give_up(sending, DELIVERY_EXPIRED, "it was too late to be of use");
         return true;
     }
+    if (claim->notification.kind == NOTIFICATION_DIGEST && !claim->settings.email) {
+        give_up(sending, DELIVERY_CANCELLED, "mail was turned off");
+        return true;
+    }
     if (claim->notification.kind == NOTIFICATION_DIGEST && claim->n_tasks == 0) {
         give_up(sending, DELIVERY_CANCELLED, "nothing was due any more");
         return true;

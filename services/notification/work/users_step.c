@@ -80,7 +80,7 @@ static void spread_user(struct users *u)
     pg_params_init(&params, &u->flow.arena);
     pg_add_text(&params, user->id);
     pg_add_int(&params, user->version);
-    pg_add_time(&params, digest_next(user->settings.digest_at, zone, u->now_ms));
+    pg_add_time(&params, digest_next(digest_time(&user->settings), zone, u->now_ms));
     pg_add_int(&params, TASKS_MAX);
     pg_add_time(&params, u->now_ms);
     pg_query(u->work->service->pool, &USER_SPREAD, &params, on_user_spread, u);
