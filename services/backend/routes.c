@@ -64,6 +64,8 @@ const struct route routes[] = {
     {HTTP_GET, "/api/docs", docs_page_start},
     {HTTP_GET, "/api/v1/openapi.yaml", docs_yaml_start},
     {HTTP_GET, "/api/v1/openapi.json", docs_json_start},
+    {HTTP_GET, "/", docs_redirect_start},
+    {HTTP_GET, "/tasks/{id}", docs_redirect_start},
 };
 const size_t routes_n = sizeof(routes) / sizeof(routes[0]);
 

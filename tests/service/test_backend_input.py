@@ -152,6 +152,12 @@ def test_the_description_resolves():
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.parametrize("path", ["/", "/tasks/0190a6d2-0000-7000-8000-000000000001"])
+def test_a_browser_is_led_to_the_page(service, path):
+    answer = httpx.get(service.url + path)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/api/docs")
+
+
 def test_the_page_runs_no_script_and_keeps_its_policy(service):
     answer = client(service).get(service.url + "/api/docs")
     assert answer.status_code == 200

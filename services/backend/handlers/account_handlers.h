@@ -10,6 +10,6 @@ http_handler_fn session_create_start, session_refresh_start, session_end_start, 
     session_revoke_start, session_revoke_all_start;
 http_handler_fn api_token_create_start, api_token_list_start, api_token_revoke_start;
 http_handler_fn ws_ticket_start;
-http_handler_fn docs_page_start, docs_yaml_start, docs_json_start;
+http_handler_fn docs_page_start, docs_yaml_start, docs_json_start, docs_redirect_start;
 
 #endif

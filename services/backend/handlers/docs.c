@@ -1,5 +1,6 @@
 /* GET /api/docs, /api/v1/openapi.yaml, /api/v1/openapi.json — the API's description, built into the
- * binary. The page is one file: its style is inside, and it runs no script. */
+ * binary. The page is one file: its style is inside, and it runs no script. As long as there is no
+ * web app, GET / and the page of a task that a mail points to lead there. */
 #include "backend_embedded.h"
 #include "services/backend/handlers/account_handlers.h"
 
@@ -28,4 +29,11 @@ void docs_json_start(void *context, struct http_request *req)
 {
     (void)context;
     reply(req, "application/json", openapi_json, openapi_json_bytes);
+}
+
+void docs_redirect_start(void *context, struct http_request *req)
+{
+    (void)context;
+    http_add_header(req, "Location", "/api/docs");
+    http_reply_empty(req, 302);
 }
