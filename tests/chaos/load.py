@@ -86,7 +86,7 @@ class Player(threading.Thread):
                 if not order:
                     order = rng.sample(deck, len(deck))
                 act = order.pop()
-                pause_s = rng.uniform(0.0, 0.3)
+                pause_s = rng.uniform(0.1, 0.6)
                 self.done[act.__name__] += bool(act(rng))
                 self.over.wait(pause_s)
         except BaseException as problem:  # noqa: BLE001  # told by the thread that joins
@@ -107,7 +107,7 @@ class Player(threading.Thread):
             if key in self.reminded:
                 continue
             said = reminder["snoozed_until"] or reminder["at"] or task["due_at"]
-            fate = NEVER if seconds(said) <= asked_at else WANTED
+            fate = NEVER if seconds(said) < asked_at else WANTED
             self.reminded[key] = Reminded(task["id"], *key, seconds(said), task["title"], fate)
 
     def remind(self, rng: random.Random) -> bool:
