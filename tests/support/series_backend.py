@@ -131,7 +131,7 @@ class SeriesBackend:
     # ---- what recurring-task says
 
     def take(self, event: Event) -> str:
-        """`made`, `stale` or `not_next`; what the one that was made is like is checked."""
+        """`made`, `stale`, `not_next` or `trashed`; what the one that was made is like is checked."""
         data = event["data"]
         series = self.series[data["series_id"]]
         previous = series.newest
@@ -140,6 +140,8 @@ class SeriesBackend:
             verdict = "stale"
         elif data["occurrence"] != len(series.tasks) + 1:
             verdict = "not_next"
+        elif previous["deleted_at"] and previous["status"] == "open":
+            verdict = "trashed"
         else:
             verdict = "made"
             assert data["previous_id"] == event["subject"] == previous["id"]

@@ -16,7 +16,11 @@
 /* What the task is like goes by its version; what it tells of its series by three rules of its own:
  * the definition by the series' version, the newest occurrence by its number and then the task's
  * version, and that it ended is a fact. A series of which something is told that counts is to be
- * decided at once, and what was being decided about it holds no more. */
+ * decided at once, and what was being decided about it holds no more.
+ *
+ * Backend drops what it is told to be due while the newest occurrence is open and in the trash. So that
+ * one was there, and that it came back, each has it said again, whichever is told first: what was not
+ * dropped is there already, or on its way here. */
 const struct pg_statement COPY_SAVE_TASK = {
     "copy_save_task",
     FRESH OWNER
@@ -50,6 +54,10 @@ const struct pg_statement COPY_SAVE_TASK = {
     "  WHEN excluded.occurrence < s.occurrence OR excluded.version < s.version THEN s.ended_at"
     "  WHEN excluded.version > s.version THEN excluded.ended_at"
     "  ELSE least(excluded.ended_at, s.ended_at) END,"
+    " emitted_occurrence = CASE WHEN excluded.occurrence = s.occurrence AND"
+    "  CASE WHEN excluded.is_trashed THEN excluded.ended_at IS NULL"
+    "  ELSE s.is_trashed AND excluded.task_version > s.task_version END"
+    "  THEN NULL ELSE s.emitted_occurrence END,"
     " decide_at = '-infinity', claimed_until = NULL, revision = s.revision + 1"
     " WHERE excluded.occurrence >= s.occurrence OR excluded.version > s.version"
     " OR (excluded.version = s.version AND (excluded.told_by_occurrence, excluded.told_by_version)"
