@@ -7,16 +7,20 @@
 #include "services/notification/routes.h"
 #include "services/notification/store/copy_store.h"
 #include "services/notification/store/lease_store.h"
+#include "services/notification/store/purge_store.h"
 #include "services/notification/store/reminder_store.h"
 #include "services/notification/store/schedule_store.h"
 #include "services/notification/store/sending_store.h"
 #include "services/notification/store/user_store.h"
 
 static const struct pg_statement *const statements[] = {
-    &COPY_SAVE_TASK,    &COPY_PURGE_TASK, &COPY_SAVE_USER,  &COPY_BURY_USER,  &COPY_FORGET_USER,
-    &USER_LIST_CHANGED, &USER_SPREAD,     &DIGEST_LIST_DUE, &DIGEST_COUNT,    &DIGEST_PLAN,
-    &SCHEDULE_READ,     &SCHEDULE_APPLY,  &SENDING_CLAIM,   &SENDING_RELEASE, &SENDING_CLOSE,
-    &LEASE_BEAT,        &LEASE_TAKE_OVER, &LEASE_END,       &REMINDER_LIST,   NULL,
+    &COPY_SAVE_TASK, &COPY_PURGE_TASK,  &COPY_SAVE_USER,
+    &COPY_BURY_USER, &COPY_FORGET_USER, &USER_LIST_CHANGED,
+    &USER_SPREAD,    &DIGEST_LIST_DUE,  &DIGEST_COUNT,
+    &DIGEST_PLAN,    &SCHEDULE_READ,    &SCHEDULE_APPLY,
+    &SENDING_CLAIM,  &SENDING_RELEASE,  &SENDING_CLOSE,
+    &LEASE_BEAT,     &LEASE_TAKE_OVER,  &LEASE_END,
+    &REMINDER_LIST,  &PURGE_DELIVERIES, NULL,
 };
 
 static bool open_work(void *context, struct err *err)

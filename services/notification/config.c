@@ -30,6 +30,11 @@ const struct config_key config_keys[] = {
         "5000 that a connection may need to come back"),
     CONFIG_INT(struct config, due_poll_ms, "DUE_POLL_MS", "1000", 10, 60000,
                "how often due work is looked for, ms"),
+    CONFIG_INT(struct config, ledger_days, "LEDGER_DAYS", "90", 1, 3650,
+               "how long a delivery is kept after its end, days; a reminder that is longer past is "
+               "not planned any more"),
+    CONFIG_INT(struct config, purge_interval_s, "PURGE_INTERVAL_S", "3600", 1, 86400,
+               "how often what is older is deleted, s"),
     CONFIG_TEXT(struct config, user_address_ports, "USER_ADDRESS_PORTS", "443", 1, 128,
                 "ports that users' addresses may have, with commas between"),
     CONFIG_BOOL(struct config, user_address_loopback, "USER_ADDRESS_LOOPBACK", "false",

@@ -16,6 +16,8 @@ struct config {
     int send_tries_max, send_retry_ms, send_retry_max_ms;
     int lease_ms; /* a process silent for that long has lost its claims */
     int due_poll_ms;
+    int ledger_days; /* how long what has ended is kept */
+    int purge_interval_s;
     const char *user_address_ports;
     bool user_address_loopback;
 };

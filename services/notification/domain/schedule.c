@@ -132,6 +132,8 @@ static void want(struct comparison *c, const struct reminder *reminder, struct d
     if (late_ms >= 0) {
         if (!job->task.is_new || is_known(c, reminder))
             return; /* a channel that came later: this one is not for it */
+        if (late_ms > job->keep_ms)
+            return;
         if (late_ms > job->age_max_ms || reminder->set_at > wanted->remind_at)
             wanted->state = DELIVERY_EXPIRED;
     }

@@ -70,6 +70,7 @@ struct schedule_job {
     const struct delivery_row *rows; /* what the ledger has of the task */
     size_t n_rows;
     int64_t now_ms, age_max_ms;
+    int64_t keep_ms; /* how long the ledger keeps what has ended */
 };
 
 /** Return when a reminder comes, 0: never (an offset without a due date). */
@@ -78,7 +79,8 @@ int64_t schedule_instant(const struct schedule_task *task, const struct reminder
 /** Return what is to change, in the arena. Open deliveries of what is gone are cancelled; those that
  *  were sent or given up, and those that are claimed, stay as they are. An instant that has passed
  *  is sent late, unless it is older than `age_max_ms` or was over when the user set it: then it is
- *  expired. What was cancelled comes back only if it is still ahead. */
+ *  expired. Of one older than `keep_ms` nothing is made, since the ledger may have had it and
+ *  forgotten. What was cancelled comes back only if it is still ahead. */
 struct schedule_change *schedule_compare(const struct schedule_job *job, struct arena *arena,
                                          size_t *n_changes);
 

@@ -16,7 +16,7 @@ struct unscheduled {
     int64_t mark;
     const char *title;                      /* "" of a purged one */
     const char *zone_name, *user_zone_name; /* NULL: none */
-    struct schedule_job job;                /* without zones, now_ms, age_max_ms */
+    struct schedule_job job;                /* without zones, now_ms, age_max_ms, keep_ms */
 };
 
 /** Read the columns of SCHEDULE_READ ($1: how many tasks) into the arena. A row whose JSON cannot be

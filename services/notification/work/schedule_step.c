@@ -90,6 +90,7 @@ static void compare_task(struct schedule *s, struct unscheduled *task)
 
     job->now_ms = s->now_ms;
     job->age_max_ms = (int64_t)s->work->config->reminder_age_max_s * 1000;
+    job->keep_ms = work_keep_ms(s->work);
     job->user.zone = work_zone(s->work, task->user_zone_name, s->now_ms);
     job->task.zone = work_zone(s->work, task->zone_name, s->now_ms);
     if (job->task.zone == NULL)

@@ -10,13 +10,19 @@ const struct zone *work_zone(const struct work *work, const char *name, int64_t 
     return name != NULL ? zone_cache_get(work->zones, name, now_ms, &err) : NULL;
 }
 
-static struct due_work *open_due(struct work *work, const char *name, due_step_fn *step)
+int64_t work_keep_ms(const struct work *work)
+{
+    return (int64_t)work->config->ledger_days * 86400 * 1000;
+}
+
+static struct due_work *open_due(struct work *work, const char *name, due_step_fn *step,
+                                 int poll_ms)
 {
     return due_work_new(&(struct due_work_config){.name = name,
                                                   .loop = work->service->loop,
                                                   .metrics = work->service->metrics,
                                                   .log = &work->service->log,
-                                                  .poll_ms = work->config->due_poll_ms,
+                                                  .poll_ms = poll_ms,
                                                   .step = step,
                                                   .arg = work});
 }
@@ -31,10 +37,13 @@ static void on_lease_renewed(void *arg)
 
 void work_open(struct work *work)
 {
-    work->users = open_due(work, "user_spread", users_step);
-    work->schedule = open_due(work, "reminder_schedule", schedule_step);
-    work->digest = open_due(work, "digest_plan", digest_step);
-    work->send = open_due(work, "reminder_check", sender_step);
+    int poll_ms = work->config->due_poll_ms;
+
+    work->users = open_due(work, "user_spread", users_step, poll_ms);
+    work->schedule = open_due(work, "reminder_schedule", schedule_step, poll_ms);
+    work->digest = open_due(work, "digest_plan", digest_step, poll_ms);
+    work->send = open_due(work, "reminder_check", sender_step, poll_ms);
+    work->purge = open_due(work, "ledger_purge", purge_step, work->config->purge_interval_s * 1000);
     work->lease = lease_new(&(struct lease_config){.loop = work->service->loop,
                                                    .pool = work->service->pool,
                                                    .log = &work->service->log,
@@ -51,6 +60,7 @@ void work_start(struct work *work)
     due_work_start(work->schedule);
     due_work_start(work->digest);
     due_work_start(work->send);
+    due_work_start(work->purge);
 }
 
 void work_wake(struct work *work)
@@ -85,11 +95,12 @@ static void on_send_drained(void *arg)
 void work_drain(struct work *work)
 {
     service_hold_drain(work->service);
-    work->n_draining = 4;
+    work->n_draining = 5;
     sender_stop(work->sender);
     due_work_drain(work->users, on_drained, work);
     due_work_drain(work->schedule, on_drained, work);
     due_work_drain(work->digest, on_drained, work);
+    due_work_drain(work->purge, on_drained, work);
     due_work_drain(work->send, on_send_drained, work);
 }
 
@@ -101,4 +112,5 @@ void work_close(struct work *work)
     due_work_free(work->schedule);
     due_work_free(work->digest);
     due_work_free(work->send);
+    due_work_free(work->purge);
 }

@@ -22,6 +22,7 @@ struct work {
     struct due_work *schedule; /* changed tasks reach the ledger: schedule_step.c */
     struct due_work *digest;   /* the day's digest enters the ledger: digest_step.c */
     struct due_work *send;     /* what is due is sent: sender.c */
+    struct due_work *purge;    /* what ended long ago is deleted: purge_step.c */
     struct lease *lease;
     struct sender *sender;
     int n_draining;
@@ -40,7 +41,10 @@ void work_close(struct work *work); /* after the drain, or before the start */
 /** Return a zone, valid until the loop's next turn; NULL for none and for what is none. */
 const struct zone *work_zone(const struct work *work, const char *name, int64_t now_ms);
 
+/** Return how long the ledger remembers a delivery that has ended. */
+int64_t work_keep_ms(const struct work *work);
+
 /* The steps; arg is the struct work. */
-due_step_fn users_step, schedule_step, digest_step;
+due_step_fn users_step, schedule_step, digest_step, purge_step;
 
 #endif

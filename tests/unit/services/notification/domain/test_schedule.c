@@ -14,7 +14,7 @@
 #define ROW "00000000-03e8-7000-8000-00000000000a"
 #define ADDRESS "00000000-03e8-7000-8000-00000000000b"
 
-enum { NOW = 1000000, AGE_MAX = 500000 };
+enum { NOW = 1000000, AGE_MAX = 500000, KEEP = 800000 };
 
 struct fixture {
     struct arena arena;
@@ -38,6 +38,7 @@ static int set_up(void **state)
         .rows = f->rows,
         .now_ms = NOW,
         .age_max_ms = AGE_MAX,
+        .keep_ms = KEEP,
     };
     *state = f;
     return 0;
@@ -195,6 +196,20 @@ static void test_what_is_late_is_sent_unless_too_old_or_just_typed(void **state)
     }
 }
 
+static void test_of_what_the_ledger_may_have_forgotten_nothing_is_made(void **state)
+{
+    struct fixture *f = *state;
+
+    f->job.age_max_ms = 2 * KEEP;
+    f->reminder.at = NOW - KEEP;
+    compare(f);
+    assert_int_equal(f->n_changes, 1);
+    assert_int_equal(f->changes[0].row.state, DELIVERY_SCHEDULED);
+    f->reminder.at = NOW - KEEP - 1;
+    compare(f);
+    assert_int_equal(f->n_changes, 0);
+}
+
 static void test_a_channel_that_came_later_hears_of_what_is_ahead_alone(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_was_cancelled_comes_back_if_it_is_still_ahead,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_late_is_sent_unless_too_old_or_just_typed,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_of_what_the_ledger_may_have_forgotten_nothing_is_made,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_channel_that_came_later_hears_of_what_is_ahead_alone,
                                         set_up, tear_down),
