@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT / "tests" / part) for part in ("chaos", "e2e", "")]
 import deliveries  # noqa: E402
 import series_verdict  # noqa: E402
 import verdict as verdicts  # noqa: E402
-from kills import Killed, Killer, plan  # noqa: E402
+from kills import Killed, Killer, ended_by_themselves, plan  # noqa: E402
 from load import Player  # noqa: E402
 from sinks import Sinks  # noqa: E402
 from support.stack import Stack  # noqa: E402
@@ -60,7 +60,7 @@ class Options:
 
     @property
     def kills_limit_s(self) -> float:
-        return 180 + 30 * self.kills
+        return 300 + 40 * self.kills
 
     @property
     def least(self) -> int:
@@ -136,6 +136,10 @@ class Run:
 
     def count(self, least: int) -> Verdict:
         verdict, work = Verdict(), self.options.work
+        sidecars, services = ended_by_themselves(self.stack)
+        verdict.wrong += services
+        verdict.note(f"{len(sidecars)} sidecars ended by themselves, since what they need was away")
+        excuses = self.killed + sidecars if self.killed else []
         seen = {player.id: player.occurrences() for player in self.players}
         verdicts.judge_done(self.players, least, verdict)
         if "tasks" in work:
@@ -147,7 +151,7 @@ class Run:
             reminded += [r for player in self.players for r in player.rung_by_series(seen[player.id])]
             ledger = deliveries.read_ledger(self.stack, self.players)
             receipts = self.sinks.receipts(self.players, deliveries.read_app(self.players))
-            verdict.add(deliveries.judge(reminded, ledger, receipts, self.killed))
+            verdict.add(deliveries.judge(reminded, ledger, receipts, excuses))
         verdicts.judge_system(self.stack, verdict)
         if not verdict.missing and "series" in work:
             series_verdict.judge_decisions(self.players, seen, verdict)
