@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -287,6 +288,24 @@ def test_a_letter_that_comes_back_is_open_again(service: Service) -> None:
     deliver(service, "dead-letters", letter)
     assert letter["id"] in rows(service)
     assert "(2 times)" in cli(service, "show", letter["id"]).split("received")[1].splitlines()[0]
+    cli(service, "replay", letter["id"])
+    assert letter["id"] not in rows(service)
+
+
+def test_a_letter_that_comes_back_before_its_replay_is_recorded_is_open(service: Service) -> None:
+    """The consumer fails again while the sidecar has not yet answered that the original is published."""
+    letter, original = keep(service)
+    service.sidecar.hold("POST", "/v1.0/publish/pubsub/task-events", 2.0, times=1)
+
+    def come_back() -> None:
+        wait_for("the publication", lambda: [p for p in service.sidecar.events("task-events") if p.event["id"] == original["id"]])
+        deliver(service, "dead-letters", letter)
+
+    with ThreadPoolExecutor() as pool:
+        back = pool.submit(come_back)
+        cli(service, "replay", letter["id"])
+        back.result()
+    assert rows(service)[letter["id"]].split()[2] == "open"
     cli(service, "replay", letter["id"])
     assert letter["id"] not in rows(service)
 

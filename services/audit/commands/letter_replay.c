@@ -171,8 +171,8 @@ static enum flow_next record_replay(struct flow *flow)
 {
     struct letter_replay *replay = (struct letter_replay *)flow;
 
-    dead_letter_store_replay(replay->cli->pool, &flow->arena, &replay->append.append, &replay->id,
-                             on_replay_recorded, replay);
+    dead_letter_store_replay(replay->cli->pool, &flow->arena, &replay->append.append,
+                             &replay->letter, on_replay_recorded, replay);
     return FLOW_WAIT;
 }
 

@@ -41,7 +41,8 @@ const struct pg_statement DEAD_LETTER_KEEP = {
             " CASE WHEN may.keep THEN $18 END, CASE WHEN may.keep THEN $19 END,"
             " CASE WHEN may.keep THEN $20 END FROM head,"
             " (SELECT $11::bytea IS NOT NULL OR $16 = '" EVENT_USER_DELETED "' AS keep) may"
-            " ON CONFLICT (id) DO UPDATE SET arrivals = d.arrivals + 1, received_at = now())" APPEND_RESULT,
+            " ON CONFLICT (id) DO UPDATE SET arrivals = d.arrivals + 1,"
+            " received_at = greatest(clock_timestamp(), d.replayed_at + interval '1 ms'))" APPEND_RESULT,
 };
 
 void dead_letter_store_keep(struct pg_pool *pool, struct arena *arena, struct append *append,
@@ -64,17 +65,19 @@ void dead_letter_store_keep(struct pg_pool *pool, struct arena *arena, struct ap
     pg_query(pool, &DEAD_LETTER_KEEP, &params, on_appended, call);
 }
 
+/* One that has come back before its replay is recorded is open: it was received after that. */
 const struct pg_statement DEAD_LETTER_REPLAY = {
     "dead_letter_replay",
     APPEND_ENTRY(
         APPEND_WHILE_SEALED,
         "") ","
-            "replayed AS (UPDATE dead_letter SET replays = replays + 1, replayed_at = now() FROM fresh"
-            " WHERE id = $13::uuid)" APPEND_RESULT,
+            "replayed AS (UPDATE dead_letter SET replays = replays + 1, replayed_at ="
+            " CASE WHEN arrivals = $14::int THEN now() ELSE received_at - interval '1 ms' END"
+            " FROM fresh WHERE id = $13::uuid)" APPEND_RESULT,
 };
 
 void dead_letter_store_replay(struct pg_pool *pool, struct arena *arena, struct append *append,
-                              const struct uuid *id, chain_done_fn *done, void *arg)
+                              const struct kept_letter *letter, chain_done_fn *done, void *arg)
 {
     struct letter_call *call = make_call(arena, done, arg);
     struct pg_params params;
@@ -82,7 +85,8 @@ void dead_letter_store_replay(struct pg_pool *pool, struct arena *arena, struct 
     call->append = append;
     pg_params_init(&params, arena);
     append_add_params(&params, append);
-    pg_add_text(&params, id->text);
+    pg_add_text(&params, letter->id.text);
+    pg_add_int(&params, letter->arrivals);
     pg_query(pool, &DEAD_LETTER_REPLAY, &params, on_appended, call);
 }
 

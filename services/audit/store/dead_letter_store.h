@@ -32,9 +32,10 @@ struct kept_letters {
 void dead_letter_store_keep(struct pg_pool *pool, struct arena *arena, struct append *append,
                             const struct kept_letter *letter, chain_done_fn *done, void *arg);
 
-/** Append the entry of a replay and mark the letter of `id` as replayed. */
+/** Append the entry of a replay and mark the letter, as it was read, as replayed: one that came again
+ *  since then stays open. */
 void dead_letter_store_replay(struct pg_pool *pool, struct arena *arena, struct append *append,
-                              const struct uuid *id, chain_done_fn *done, void *arg);
+                              const struct kept_letter *letter, chain_done_fn *done, void *arg);
 
 /** Forget the content of an owner's letters, but for those that tell of the account's deletion. */
 void dead_letter_store_erase(struct pg_pool *pool, struct arena *arena, const struct uuid *owner_id,
