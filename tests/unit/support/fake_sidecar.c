@@ -131,6 +131,8 @@ const struct fake_call *fake_sidecar_call(const struct fake_sidecar *fake, size_
     return &fake->calls[index];
 }
 
+enum { PATIENCE_MS = 120000 };
+
 struct limit {
     struct loop *loop;
     bool is_over;
@@ -146,10 +148,10 @@ void fake_run_until(struct loop *loop, const bool *is_done)
     struct limit limit = {.loop = loop};
     struct loop_timer *timer = loop_timer_new(loop, on_limit, &limit);
 
-    loop_timer_start(timer, 5000);
+    loop_timer_start(timer, PATIENCE_MS);
     while (!*is_done && !limit.is_over)
         event_base_loop(loop_base(loop), EVLOOP_ONCE);
     loop_timer_free(timer);
     if (!*is_done)
-        fail_msg("waited for 5 s");
+        fail_msg("waited for %d ms", PATIENCE_MS);
 }

@@ -18,7 +18,7 @@
 
 #include "common/net/loop.h"
 
-enum { PATIENCE_S = 10, DEAF_BYTES = 2048, KEEN_BYTES = 1 << 20 };
+enum { PATIENCE_S = 120, DEAF_BYTES = 2048, KEEN_BYTES = 1 << 20 };
 
 static void on_patience_over(evutil_socket_t fd, short what, void *arg)
 {

@@ -156,9 +156,9 @@ int server_fixture_set_up(void **state)
     f->metrics = metrics_new();
     log_init(&f->log, "test", LOG_ERROR);
     f->limits = (struct http_limits){.connections_max = 64,
-                                     .head_limit_ms = 5000,
-                                     .body_limit_ms = 5000,
-                                     .idle_limit_ms = 5000,
+                                     .head_limit_ms = 120000,
+                                     .body_limit_ms = 120000,
+                                     .idle_limit_ms = 120000,
                                      .head_max_bytes = 2048,
                                      .body_max_bytes = 4096};
     start(f);

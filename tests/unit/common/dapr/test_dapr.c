@@ -20,7 +20,7 @@
 #define TOKEN "0123456789abcdef"
 #define OWNER "01997a2d-1c40-7b1e-8a77-90c2d4e6f801"
 #define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-enum { LIMIT_MS = 2000 };
+enum { LIMIT_MS = 120000 };
 
 static const struct dapr_topic task_events = {"pubsub", "task-events", LIMIT_MS};
 

@@ -114,9 +114,9 @@ static struct http_server *open_server(struct world *w)
         http_server_new(&(struct http_server_config){.name = "dapr",
                                                      .address = "127.0.0.1",
                                                      .limits = {.connections_max = 8,
-                                                                .head_limit_ms = 5000,
-                                                                .body_limit_ms = 5000,
-                                                                .idle_limit_ms = 5000,
+                                                                .head_limit_ms = 120000,
+                                                                .body_limit_ms = 120000,
+                                                                .idle_limit_ms = 120000,
                                                                 .head_max_bytes = 16384,
                                                                 .body_max_bytes = 1048576},
                                                      .routes = routes,
@@ -198,7 +198,7 @@ static void deliver_bytes(struct world *w, const char *topic, const void *bytes,
                                          .headers = {"content-type: application/cloudevents+json"},
                                          .body = bytes,
                                          .n_body_bytes = n_bytes,
-                                         .limit_ms = 4000},
+                                         .limit_ms = 120000},
                      on_answered, w);
     fake_run_until(w->loop, &w->is_answered);
     assert_int_equal(w->status, 200);

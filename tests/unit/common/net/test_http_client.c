@@ -187,7 +187,7 @@ static void test_each_method_arrives_with_header_and_body_as_given(void **state)
                                  .headers = {"X-One: 1", "Content-Type: a/b"},
                                  .body = has_body ? "hello" : NULL,
                                  .n_body_bytes = has_body ? 5 : 0,
-                                 .limit_ms = 5000};
+                                 .limit_ms = 120000};
 
         send_and_wait(f, &call, &outcome);
         snprintf(want, sizeof(want), "method=%d x-one=1 type=a/b expect=- accept=- body=%s",
@@ -208,14 +208,14 @@ static void test_a_call_leaves_nothing_behind_for_the_next_on_the_same_handle(vo
                              .headers = {"X-One: 1"},
                              .body = "hello",
                              .n_body_bytes = 5,
-                             .limit_ms = 5000};
+                             .limit_ms = 120000};
 
     send_and_wait(f, &call, &outcome);
-    call = (struct http_call){.method = HTTP_GET, .url = f->url, .limit_ms = 5000};
+    call = (struct http_call){.method = HTTP_GET, .url = f->url, .limit_ms = 120000};
     outcome.n_calls = 0;
     send_and_wait(f, &call, &outcome);
     assert_string_equal(buf_text(&outcome.body), "method=1 x-one=- type=- expect=- accept=- body=");
-    call = (struct http_call){.method = HTTP_POST, .url = f->url, .limit_ms = 5000};
+    call = (struct http_call){.method = HTTP_POST, .url = f->url, .limit_ms = 120000};
     outcome.n_calls = 0;
     send_and_wait(f, &call, &outcome);
     assert_string_equal(buf_text(&outcome.body), "method=2 x-one=- type=- expect=- accept=- body=");
@@ -232,7 +232,7 @@ static void test_a_body_of_megabytes_is_sent_without_asking(void **state)
                              .url = url_of(f, http_server_port(f->server), "/mirror"),
                              .body = body,
                              .n_body_bytes = N_BYTES,
-                             .limit_ms = 10000,
+                             .limit_ms = 120000,
                              .reply_max_bytes = N_BYTES + 1000};
 
     send_and_wait(f, &call, &outcome);
@@ -247,7 +247,7 @@ static void test_any_status_is_an_answer_and_redirects_are_not_followed(void **s
 {
     struct fixture *f = *state;
     struct outcome outcome = {0};
-    struct http_call call = {.method = HTTP_GET, .limit_ms = 5000};
+    struct http_call call = {.method = HTTP_GET, .limit_ms = 120000};
 
     call.url = url_of(f, http_server_port(f->server), "/nothing");
     send_and_wait(f, &call, &outcome);
@@ -265,7 +265,7 @@ static void test_an_answer_over_the_limit_is_too_large(void **state)
     struct outcome outcome = {0};
     struct http_call call = {.method = HTTP_GET,
                              .url = url_of(f, http_server_port(f->server), "/large"),
-                             .limit_ms = 5000,
+                             .limit_ms = 120000,
                              .reply_max_bytes = 4999};
 
     send_and_wait(f, &call, &outcome);
@@ -282,7 +282,7 @@ static void test_a_refused_connection_is_unavailable(void **state)
 {
     struct fixture *f = *state;
     struct outcome outcome = {0};
-    struct http_call call = {.method = HTTP_GET, .limit_ms = 5000};
+    struct http_call call = {.method = HTTP_GET, .limit_ms = 120000};
 
     close(f->silent_fd);
     f->silent_fd = -1;
@@ -298,7 +298,7 @@ static void test_other_schemes_and_bad_addresses_are_our_mistake(void **state)
 
     for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
         struct outcome outcome = {0};
-        struct http_call call = {.method = HTTP_GET, .url = urls[i], .limit_ms = 5000};
+        struct http_call call = {.method = HTTP_GET, .url = urls[i], .limit_ms = 120000};
 
         send_and_wait(f, &call, &outcome);
         assert_int_equal(outcome.code, ERR_INTERNAL);
@@ -339,7 +339,7 @@ static void test_connections_are_kept_and_capped(void **state)
     struct outcome outcomes[6] = {0};
     struct http_call call = {.method = HTTP_GET,
                              .url = url_of(f, http_server_port(f->server), "/keep"),
-                             .limit_ms = 5000};
+                             .limit_ms = 120000};
 
     for (int i = 0; i < 6; i++)
         http_client_send(f->client, &call, note, &outcomes[i]);
@@ -364,7 +364,7 @@ static void test_a_callback_may_send_again(void **state)
     struct fixture *f = *state;
     struct http_call call = {.method = HTTP_GET,
                              .url = url_of(f, http_server_port(f->server), "/mirror"),
-                             .limit_ms = 5000};
+                             .limit_ms = 120000};
     struct outcome outcome = {.again = f->client, .call = &call};
 
     send_and_wait(f, &call, &outcome);
@@ -378,7 +378,7 @@ static void test_ending_the_client_ends_every_call_once(void **state)
     struct fixture *f = *state;
     struct outcome outcomes[6] = {0};
     struct http_call call = {
-        .method = HTTP_GET, .url = url_of(f, f->silent_port, "/"), .limit_ms = 5000};
+        .method = HTTP_GET, .url = url_of(f, f->silent_port, "/"), .limit_ms = 120000};
 
     for (int i = 0; i < 6; i++)
         http_client_send(f->client, &call, note, &outcomes[i]);
@@ -398,7 +398,7 @@ static void test_a_server_that_closed_the_kept_connection_is_reached_anew(void *
     struct err err;
     int port = http_server_port(f->server);
     struct http_call call = {
-        .method = HTTP_POST, .url = url_of(f, port, "/mirror"), .limit_ms = 5000};
+        .method = HTTP_POST, .url = url_of(f, port, "/mirror"), .limit_ms = 120000};
     const struct http_server_config config = {.name = "peer",
                                               .address = "127.0.0.1",
                                               .port = port,

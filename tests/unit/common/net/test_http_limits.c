@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/metrics.h"
 #include "tests/unit/support/server_fixture.h"
 
 static void test_a_head_that_takes_too_long_is_refused_with_408(void **state)
@@ -64,7 +65,7 @@ static void test_an_idle_connection_is_closed_without_a_word(void **state)
     struct server_fixture *f = *state;
     struct net_peer fresh, used;
 
-    f->limits.idle_limit_ms = 20;
+    f->limits.idle_limit_ms = 1000; /* a request must come in before it */
     server_fixture_restart(f);
     net_peer_open(&fresh, f->loop, f->port);
     net_peer_open(&used, f->loop, f->port);
@@ -82,13 +83,24 @@ static void test_a_client_that_does_not_read_its_reply_is_closed(void **state)
     struct server_fixture *f = *state;
     struct net_peer peer;
 
-    f->limits.idle_limit_ms = 20;
+    f->limits.idle_limit_ms = 1000; /* a request must come in before it */
     server_fixture_restart(f);
     net_peer_open_deaf(&peer, f->loop, f->port);
     net_peer_send_text(&peer, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
     expect_answer(f, "GET /empty", 204, NULL);
     net_turn_until(f->loop, has_no_connections, f);
     net_peer_close(&peer);
+}
+
+static bool has_room(void *arg)
+{
+    struct buf out = {0};
+    bool is_found = false;
+
+    metrics_write(((struct server_fixture *)arg)->metrics, &out);
+    is_found = strstr(buf_text(&out), "http_connections{port=\"public\"} 3\n") != NULL;
+    buf_clear(&out);
+    return is_found;
 }
 
 static void test_connections_over_the_cap_get_503_and_free_ones_work_again(void **state)
@@ -111,7 +123,7 @@ static void test_connections_over_the_cap_get_503_and_free_ones_work_again(void 
     assert_false(extra.was_reset);
     net_peer_close(&extra);
     net_peer_close(&peers[0]);
-    net_turn(f->loop, 5);
+    net_turn_until(f->loop, has_room, f);
     expect_answer(f, "GET /empty", 204, NULL);
     for (int i = 1; i < 4; i++)
         net_peer_close(&peers[i]);

@@ -158,9 +158,9 @@ static inline int set_up(void **state)
                                 .mail_from = "todo-app <reminders@localhost>",
                                 .public_url = "http://localhost:8080",
                                 .push_subject = "mailto:admin@localhost",
-                                .mail_limit_ms = 2000,
-                                .push_limit_ms = 2000,
-                                .webhook_limit_ms = 2000,
+                                .mail_limit_ms = 120000,
+                                .push_limit_ms = 120000,
+                                .webhook_limit_ms = 120000,
                                 .reminder_age_max_s = 86400,
                                 .user_address_ports = "443"};
     w->seal = seal_keys_new();

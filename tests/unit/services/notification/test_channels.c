@@ -14,7 +14,7 @@ static void test_a_webhook_gets_a_signed_body(void **state)
     assert_int_equal(w->outcome, SEND_DONE);
     assert_string_equal(header(w, "webhook-id"), DELIVERY);
     assert_int_equal(sscanf(header(w, "webhook-timestamp"), "%lld", &at_s), 1);
-    assert_true(llabs(at_s - clock_now_ms() / 1000) <= 5);
+    assert_true(llabs(at_s - clock_now_ms() / 1000) <= 120);
     assert_string_equal(header(w, "webhook-signature"),
                         webhook_sign(WEBHOOK_SECRET, DELIVERY, at_s, &w->request_body, &w->arena));
     assert_string_equal(header(w, "content-type"), "application/json");
