@@ -25,9 +25,9 @@ const struct config_key config_keys[] = {
     CONFIG_INT(struct config, send_retry_max_ms, "SEND_RETRY_MAX_MS", "900000", 1, 86400000,
                "longest wait between two attempts, ms"),
     CONFIG_INT(
-        struct config, lease_ms, "LEASE_MS", "20000", 200, 600000,
-        "others take over the claims of a process silent for that long, ms; keep it above the "
-        "5000 that a connection may need to come back"),
+        struct config, lease_ms, "LEASE_MS", "20000", 5000, 600000,
+        "others take over the claims of a process silent for that long, ms; connections need "
+        "up to 4000 to come back"),
     CONFIG_INT(struct config, due_poll_ms, "DUE_POLL_MS", "1000", 10, 60000,
                "how often due work is looked for, ms"),
     CONFIG_INT(struct config, ledger_days, "LEDGER_DAYS", "90", 1, 3650,

@@ -8,7 +8,12 @@
 #include "common/net/loop.h"
 #include "services/notification/store/lease_store.h"
 
-enum { BEATS_PER_LEASE = 5, TAKE_OVER_MAX = 500 };
+/* Why nobody that lives looks dead, with the least lease that config.c takes, 5 s. Connections come
+ * back after an outage of T within T (backoff doubles), at most 3 s. An outage shorter than
+ * BEATS_UNBROKEN beats a watcher may not notice: who is watched is then silent for the beat before
+ * it, the outage and as long again, 1 + 3 + 3 beats of 10. A longer one breaks the watcher's own
+ * beats: it counts anew from its return on, and the other is back within 3 s and a beat. */
+enum { BEATS_PER_LEASE = 10, BEATS_UNBROKEN = 3, TAKE_OVER_MAX = 500 };
 
 static const char INTERRUPTED[] = "the process that was sending it ended";
 
@@ -132,7 +137,8 @@ static bool is_ending(struct lease *lease)
 
 static void remember_peers(struct lease *lease, const struct pg_rows *rows, int64_t now_ms)
 {
-    bool is_unbroken = lease->beat_ms != 0 && now_ms - lease->beat_ms < lease->config.lease_ms / 2;
+    int64_t unbroken_ms = (int64_t)lease->config.lease_ms * BEATS_UNBROKEN / BEATS_PER_LEASE;
+    bool is_unbroken = lease->beat_ms != 0 && now_ms - lease->beat_ms < unbroken_ms;
     int n_rows = pg_n_rows(rows);
     struct peer *peers = mem_new_array((size_t)n_rows + 1, sizeof *peers);
 
