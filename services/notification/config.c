@@ -24,6 +24,8 @@ const struct config_key config_keys[] = {
                "wait before the second attempt, doubled each time, ms"),
     CONFIG_INT(struct config, send_retry_max_ms, "SEND_RETRY_MAX_MS", "900000", 1, 86400000,
                "longest wait between two attempts, ms"),
+    CONFIG_INT(struct config, send_per_owner, "SEND_PER_OWNER", "2", 1, 16,
+               "pushes, and webhooks, of one user that are under way at once"),
     CONFIG_INT(
         struct config, lease_ms, "LEASE_MS", "20000", 5000, 600000,
         "others take over the claims of a process silent for that long, ms; connections need "

@@ -14,7 +14,8 @@ struct config {
     int mail_limit_ms, push_limit_ms, webhook_limit_ms; /* of one send */
     int reminder_age_max_s;                             /* what is later is not sent any more */
     int send_tries_max, send_retry_ms, send_retry_max_ms;
-    int lease_ms; /* a process silent for that long has lost its claims */
+    int send_per_owner; /* pushes, and webhooks, under way at once */
+    int lease_ms;       /* a process silent for that long has lost its claims */
     int due_poll_ms;
     int ledger_days; /* how long what has ended is kept */
     int purge_interval_s;

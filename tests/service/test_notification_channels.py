@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.fake_sidecar import FakeSidecar
 from support.postgres import Database
 from support.push import Subscription, verify_sender
-from support.reminders import Ledger, User, at, reminder, seal, tell, text, uuid7, webhook
+from support.reminders import Ledger, User, at, push_address, reminder, tell, webhook
 from support.service import PUSH_KEY, Service
 from support.web_sink import WebSink
 from support.webhook import verify
@@ -69,17 +69,6 @@ class Person:
 
     def event(self, type_: str) -> dict[str, Any]:
         return self.ledger.wait_for_events(1, type_)[0]["data"]
-
-
-def push_address(sidecar: FakeSidecar, subscription: Subscription) -> dict[str, Any]:
-    content = {"endpoint": subscription.endpoint, **subscription.json()["keys"]}
-    return {
-        "id": uuid7(),
-        "channel": "push",
-        "name": "browser",
-        "sealed": seal(sidecar.secrets["channel-keys"], content),
-        "created_at": text(at(-3600)),
-    }
 
 
 def moment(value: str) -> datetime.datetime:

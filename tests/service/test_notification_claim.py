@@ -18,6 +18,7 @@ from support.waiting import wait_for
 N_WAITING, N_DUE, N_OWNERS = 1_000_000, 100, 100_000
 NOW = "2026-11-21T12:00:00Z"
 NIL = "00000000-0000-0000-0000-000000000000"
+NOBODY = '{"{}","{}"}'  # is busy, by either channel
 INSTANCE = "01a1fe66-a062-7cac-9fd7-6c09a4c92a12"
 
 FILL = [
@@ -110,8 +111,8 @@ def buffers(node: dict[str, Any]) -> int:
 
 
 def test_a_claim_among_a_million_touches_what_is_due(filled: psycopg.Connection) -> None:
-    values = f"'{{0,2}}', '{{256,256}}', '{NOW}', '{INSTANCE}'"
-    nodes, top = explain(filled, "sending_claim", "(smallint[], int[], timestamptz, uuid)", values)
+    values = f"'{{0,2}}', '{{256,256}}', '{NOW}', '{INSTANCE}', '{NOBODY}'"
+    nodes, top = explain(filled, "sending_claim", "(smallint[], int[], timestamptz, uuid, text[])", values)
     for node in nodes:
         assert node["Node Type"] != "Seq Scan", json.dumps(top, indent=1)
         if node.get("Relation Name") == "delivery" and node["Node Type"].startswith("Index") and "Index Name" in node:
@@ -126,8 +127,8 @@ def test_a_claim_among_a_million_touches_what_is_due(filled: psycopg.Connection)
 
 
 def test_a_claim_of_nothing_touches_next_to_nothing(filled: psycopg.Connection) -> None:
-    values = f"'{{0,2}}', '{{256,256}}', '2026-11-20T12:00:00Z', '{INSTANCE}'"
-    _, top = explain(filled, "sending_claim", "(smallint[], int[], timestamptz, uuid)", values)
+    values = f"'{{0,2}}', '{{256,256}}', '2026-11-20T12:00:00Z', '{INSTANCE}', '{NOBODY}'"
+    _, top = explain(filled, "sending_claim", "(smallint[], int[], timestamptz, uuid, text[])", values)
     assert buffers(top) < 60
 
 

@@ -18,6 +18,7 @@ import referencing
 
 from .fake_sidecar import FakeSidecar
 from .postgres import Database
+from .push import Subscription
 from .service import ROOT, Service
 from .waiting import LIMIT_S, wait_for
 
@@ -332,3 +333,14 @@ def webhook(sidecar: FakeSidecar, url: str, created: float = -3600) -> tuple[dic
         "created_at": text(at(created)),
     }
     return address, secret
+
+
+def push_address(sidecar: FakeSidecar, subscription: Subscription) -> dict[str, Any]:
+    content = {"endpoint": subscription.endpoint, **subscription.json()["keys"]}
+    return {
+        "id": uuid7(),
+        "channel": "push",
+        "name": "browser",
+        "sealed": seal(sidecar.secrets["channel-keys"], content),
+        "created_at": text(at(-3600)),
+    }

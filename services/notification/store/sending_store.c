@@ -4,8 +4,8 @@
 
 #include "services/notification/store/schedule_store.h"
 
-/* How a claim works. One pass over the index of what waits: for each row its owner is looked up, its task
- * is locked, then the row itself, passing over what another replica holds, what is about to be
+/* How a claim works. One pass over the index of what waits: for each row its owner is looked up, its
+ * task is locked, then the row itself, passing over what another replica holds, what is about to be
  * scheduled anew, and a task that is being changed. A lock shows the task as it is at the moment of
  * the claim: a reminder that was moved, or a task that was completed, in a commit before this one is
  * not sent. Nothing here waits for a lock, so nobody waits in a circle.
@@ -14,7 +14,8 @@
  * array of ids. What the update changes is in no index, so it writes no index anew. */
 const struct pg_statement SENDING_CLAIM = {
     "sending_claim",
-    "WITH wanted AS (SELECT * FROM unnest($1::smallint[], $2::int[]) AS w (channel, room))"
+    "WITH wanted AS MATERIALIZED (SELECT channel, room, busy::uuid[] AS busy"
+    "  FROM unnest($1::smallint[], $2::int[], $5::text[]) AS w (channel, room, busy))"
     ", due AS MATERIALIZED (SELECT d.* FROM wanted w CROSS JOIN LATERAL (SELECT d.id, d.owner_id,"
     "   d.kind, d.task_id, d.reminder_id, d.generation, d.channel, d.channel_id,"
     "   coalesce(t.title, d.title) AS title, d.remind_at, d.held_until, d.digest_until, t.due_at,"
@@ -29,7 +30,8 @@ const struct pg_statement SENDING_CLAIM = {
     "     jsonb_build_object('id', d.reminder_id, 'generation', d.generation))"
     "    OFFSET 0 FOR SHARE OF t SKIP LOCKED) t ON true"
     "  WHERE d.is_open AND d.state IN (0, 2) AND d.channel = w.channel"
-    "   AND d.next_try_at <= $3::timestamptz AND (d.kind = 1 OR t.id IS NOT NULL)"
+    "   AND d.next_try_at <= $3::timestamptz AND d.owner_id <> ALL (w.busy)"
+    "   AND (d.kind = 1 OR t.id IS NOT NULL)"
     "  ORDER BY d.next_try_at LIMIT w.room FOR UPDATE OF d SKIP LOCKED) d)"
     ", claimed AS (UPDATE delivery d SET state = 1, claimed_by = $4::uuid,"
     "   attempts = d.attempts + 1"

@@ -6,9 +6,10 @@
 #include "services/notification/domain/schedule.h"
 #include "services/notification/store/ledger_events.h"
 
-/** $1 channels, $2 how many of each (arrays), $3 now, $4 our instance: claim what is due, and open an
- *  attempt of each. What was changed and is not scheduled anew yet is left. One row at least: when
- *  something else falls due, then the claim or NULLs. */
+/** $1 channels, $2 how many of each, $3 now, $4 our instance, $5 of each the owners to pass over ($1,
+ *  $2 and $5 are arrays, $5 of arrays' texts): claim what is due, and open an attempt of each. What
+ *  was changed and is not scheduled anew yet is left. One row at least: when something else falls due,
+ *  then the claim or NULLs. */
 extern const struct pg_statement SENDING_CLAIM;
 /** $1 our instance, $2 deliveries (array) that we know of: give back our other claims, which we never
  *  heard of since an answer was lost. */

@@ -1,7 +1,10 @@
 /* How it works. A step claims as much of each channel as there is room for, in one statement, and
  * queues it. What is queued begins as soon as its channel has room, which for all but mail is at
  * once; a little more mail is claimed than goes at a time, so that the next one is at hand. When an
- * attempt has ended, room is free again, and the next step is woken if there may be more. */
+ * attempt has ended, room is free again, and the next step is woken if there may be more.
+ * Of pushes and webhooks an owner has no more than his share under way: what a claim brought beyond
+ * it waits in the queue, where others' pass it and it takes no room from them, and the next claims
+ * pass his over until he has less. */
 #include "services/notification/work/sender.h"
 
 #include <string.h>
@@ -71,7 +74,7 @@ void sender_free(struct sender *sender)
 
 static int find_room(const struct sender *sender, int channel)
 {
-    int busy = sender->queued[channel].n, room;
+    int busy = sending_count_ready(sender, channel), room;
 
     if (sender->closing.n > CLOSING_MAX)
         return 0;
@@ -94,6 +97,8 @@ void sender_step(void *arg, int64_t now_ms)
     struct claim_step *step;
     bool has_room = false;
 
+    for (int i = 0; i < N_CHANNELS; i++)
+        sending_begin_queued(sender, i);
     if (!lease_is_fresh(work->lease)) {
         due_work_done(work->send, false, 0, NULL); /* it wakes us when it is */
         return;
@@ -187,26 +192,44 @@ static void on_claimed(void *arg, const struct pg_rows *rows, const struct err *
     flow_resume(&step->flow, err);
 }
 
+/** Write the owners who have their share of a channel as an array's text. */
+static const char *list_busy(const struct sender *sender, int channel, struct arena *arena)
+{
+    const struct sending_list *const lists[] = {&sender->under_way[channel],
+                                                &sender->queued[channel]};
+    const char *list = "{";
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (const struct sending *s = lists[i]->first; s != NULL; s = s->next)
+            if (sending_is_owner_busy(sender, channel, &s->claim.owner_id, true))
+                list = arena_format(arena, "%s%s%s", list, list[1] != '\0' ? "," : "",
+                                    s->claim.owner_id.text);
+    return arena_format(arena, "%s}", list);
+}
+
 static enum flow_next claim_due(struct flow *flow)
 {
     struct claim_step *step = (struct claim_step *)flow;
     struct work *work = step->sender->work;
-    struct column channels, room;
+    struct column channels, room, busy;
     struct pg_params params;
 
     column_init(&channels, &flow->arena);
     column_init(&room, &flow->arena);
+    column_init(&busy, &flow->arena);
     for (int i = 0; i < N_CHANNELS; i++) {
         if (step->wanted[i] == 0)
             continue;
         column_add_int(&channels, i);
         column_add_int(&room, step->wanted[i]);
+        column_add(&busy, list_busy(step->sender, i, &flow->arena));
     }
     pg_params_init(&params, &flow->arena);
     column_param(&channels, &params);
     column_param(&room, &params);
     pg_add_time(&params, step->now_ms);
     pg_add_text(&params, lease_id(work->lease)->text);
+    column_param(&busy, &params);
     pg_query(work->service->pool, &SENDING_CLAIM, &params, on_claimed, step);
     return FLOW_WAIT;
 }

@@ -52,6 +52,39 @@ void sending_list_remove(struct sending_list *list, struct sending *sending)
     list->n--;
 }
 
+/* ---- an owner's share */
+
+static int count_of_owner(const struct sending_list *list, const struct uuid *owner_id)
+{
+    int n = 0;
+
+    for (const struct sending *s = list->first; s != NULL; s = s->next)
+        n += strcmp(s->claim.owner_id.text, owner_id->text) == 0;
+    return n;
+}
+
+bool sending_is_owner_busy(const struct sender *sender, int channel, const struct uuid *owner_id,
+                           bool with_queued)
+{
+    int n;
+
+    if (channel != CHANNEL_PUSH && channel != CHANNEL_WEBHOOK)
+        return false;
+    n = count_of_owner(&sender->under_way[channel], owner_id);
+    if (with_queued)
+        n += count_of_owner(&sender->queued[channel], owner_id);
+    return n >= sender->work->config->send_per_owner;
+}
+
+int sending_count_ready(const struct sender *sender, int channel)
+{
+    int n = 0;
+
+    for (const struct sending *s = sender->queued[channel].first; s != NULL; s = s->next)
+        n += !sending_is_owner_busy(sender, channel, &s->claim.owner_id, false);
+    return n;
+}
+
 /* ---- how it ends */
 
 /** Return a copy that fits the events: one line, at most REASON_MAX bytes of whole characters. */
@@ -157,6 +190,8 @@ static void on_sent(void *arg, enum send_outcome outcome, const char *reason, in
         sending->closing.reason = copy_reason(&sending->arena, reason);
         sending->closing.state = DELIVERY_FAILED;
     }
+    if (sending_is_owner_busy(sender, channel, &sending->claim.owner_id, true))
+        sender->may_have_more[channel] = true; /* of his, which the claims passed over */
     sending_list_remove(&sender->under_way[channel], sending);
     closing_add(sender, sending);
     sending_begin_queued(sender, channel);
@@ -191,6 +226,11 @@ static void hand_over(struct sending *sending, int64_t now, int64_t late_ms)
     channel_send(sending->sender->work->channels, &outgoing, on_sent, sending);
 }
 
+static bool is_old(const struct sending *sending)
+{
+    return clock_monotonic_ms() - sending->claimed_ms > QUEUED_MAX_MS;
+}
+
 /** Whether it is not to be sent after all; then it is closing. */
 static bool is_not_to_be_sent(struct sending *sending, int64_t now, int64_t late_ms)
 {
@@ -198,8 +238,7 @@ static bool is_not_to_be_sent(struct sending *sending, int64_t now, int64_t late
     const struct work *work = sending->sender->work;
     int64_t held;
 
-    if (clock_monotonic_ms() - sending->claimed_ms > QUEUED_MAX_MS ||
-        !lease_is_fresh(work->lease)) {
+    if (is_old(sending) || !lease_is_fresh(work->lease)) {
         give_back(sending);
         return true;
     }
@@ -246,13 +285,31 @@ static void begin(struct sending *sending)
     hand_over(sending, now, late_ms);
 }
 
+static bool has_room(const struct sender *sender, int channel)
+{
+    return channel == CHANNEL_APP || channel_room(sender->work->channels, channel) > 0;
+}
+
+/** Return the first that may begin, or is to be given back; NULL: none. */
+static struct sending *find_next(const struct sender *sender, int channel)
+{
+    struct sending *s = sender->queued[channel].first;
+
+    while (s != NULL && !is_old(s) &&
+           (!has_room(sender, channel) ||
+            sending_is_owner_busy(sender, channel, &s->claim.owner_id, false)))
+        s = s->next;
+    return s;
+}
+
 void sending_begin_queued(struct sender *sender, int channel)
 {
-    struct sending_list *queued = &sender->queued[channel];
+    struct sending *next;
 
-    while (queued->n > 0 && !sender->is_draining &&
-           (channel == CHANNEL_APP || channel_room(sender->work->channels, channel) > 0))
-        begin(sending_list_take(queued));
+    while (!sender->is_draining && (next = find_next(sender, channel)) != NULL) {
+        sending_list_remove(&sender->queued[channel], next);
+        begin(next);
+    }
 }
 
 void sending_give_back_queued(struct sender *sender, int channel)

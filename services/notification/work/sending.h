@@ -45,8 +45,15 @@ struct sender {
     struct metrics_series *sent[N_CHANNELS], *failed[N_CHANNELS], *lateness;
 };
 
-/** Begin what is queued for a channel, as far as it has room: sending.c. */
+/** Begin what is queued for a channel, as far as it has room and the owners have their share; give
+ *  back what has waited too long: sending.c. */
 void sending_begin_queued(struct sender *sender, int channel);
+/** Whether an owner has his share of a channel, under way alone or also queued: an endpoint that
+ *  hangs takes no more of it. */
+bool sending_is_owner_busy(const struct sender *sender, int channel, const struct uuid *owner_id,
+                           bool with_queued);
+/** Return how many of a channel are queued whose owners are not busy by what is under way. */
+int sending_count_ready(const struct sender *sender, int channel);
 /** Give back what is queued for a channel, without an attempt. */
 void sending_give_back_queued(struct sender *sender, int channel);
 
