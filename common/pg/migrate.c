@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
 
@@ -118,13 +120,30 @@ static PGresult *run_query(PGconn *pg, const char *sql, const char *const *value
     return NULL;
 }
 
-static bool open_database(struct migrator *m, const char *url, struct err *err)
+/* Whether the server itself said no, and is not on its way up or down: SQLSTATE 57P03 has no field
+ * in a failed connection. */
+static bool is_final(const PGconn *pg)
+{
+    const char *message = PQerrorMessage(pg);
+
+    return strstr(message, "FATAL:") != NULL && strstr(message, "the database system is") == NULL;
+}
+
+static bool open_database(struct migrator *m, const struct migrate_job *job, struct err *err)
 {
     static const char *const keys[] = {"connect_timeout", "fallback_application_name", "gssencmode",
                                        "dbname",          "client_encoding",           NULL};
-    const char *const values[] = {"10", "todo-migrate", "disable", url, "UTF8", NULL};
+    const char *const values[] = {"10", "todo-migrate", "disable", job->url, "UTF8", NULL};
+    time_t until = time(NULL) + job->wait_s;
 
-    m->pg = PQconnectdbParams(keys, values, 1);
+    for (;;) {
+        m->pg = PQconnectdbParams(keys, values, 1);
+        if (m->pg == NULL || PQstatus(m->pg) == CONNECTION_OK || is_final(m->pg) ||
+            time(NULL) >= until)
+            break;
+        PQfinish(m->pg);
+        sleep(1);
+    }
     if (m->pg == NULL || PQstatus(m->pg) != CONNECTION_OK)
         return set_connection_err(err, m->pg);
     return run_script(m->pg, SETUP_SQL, err);
@@ -369,8 +388,7 @@ bool migrate_run(const struct migrate_job *job, int argc, char **argv, FILE *out
 
     if (!is_command(argc, argv))
         return err_set(err, ERR_INVALID, "usage: migrate up | down [N] | fit | status");
-    ok = open_database(&m, job->url, err) && load_applied(&m, err) &&
-         run_command(&m, argc, argv, err);
+    ok = open_database(&m, job, err) && load_applied(&m, err) && run_command(&m, argc, argv, err);
     close_database(&m);
     return ok;
 }

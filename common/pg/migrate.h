@@ -17,9 +17,11 @@ struct migration {
     const char *down;
 };
 
-/** What to run on: the schema owner's URL, and what the binary has. */
+/** What to run on: the schema owner's URL, how long to wait until its server answers (0: not at all; a
+ *  refusal of the login is final), and what the binary has. */
 struct migrate_job {
     const char *url;
+    int wait_s;
     const struct migration *migrations;
     size_t n_migrations;
 };

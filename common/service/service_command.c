@@ -10,11 +10,14 @@ enum { EXIT_USAGE = 2 };
 
 struct migrate_config {
     const char *url;
+    int wait_s;
 };
 
 static const struct config_key migrate_keys[] = {
     CONFIG_SECRET(struct migrate_config, url, "MIGRATION_DATABASE_URL", NULL, 1, 4096,
                   "the schema owner's URL, for migrate alone"),
+    CONFIG_INT(struct migrate_config, wait_s, "MIGRATION_WAIT_S", "0", 0, 3600,
+               "how long to wait for the database to answer, s"),
 };
 enum { N_MIGRATE_KEYS = sizeof migrate_keys / sizeof migrate_keys[0] };
 
@@ -62,7 +65,7 @@ static int run_migrate(const struct service_spec *spec, int argc, char **argv)
 
     if (!config_read(migrate_keys, N_MIGRATE_KEYS, &config, stderr))
         return EXIT_USAGE;
-    job = (struct migrate_job){config.url, spec->migrations, spec->n_migrations};
+    job = (struct migrate_job){config.url, config.wait_s, spec->migrations, spec->n_migrations};
     if (migrate_run(&job, argc, argv, stdout, &err))
         return EXIT_SUCCESS;
     fprintf(stderr, "%s migrate: %s\n", spec->name, err.text);

@@ -137,6 +137,19 @@ class Frames:
         self.sock.close()
 
 
+def wait_for_port(host: str, port: int, limit_s: float) -> None:
+    """In a cluster a network policy may need a moment to know a new pod."""
+    until = time.monotonic() + limit_s
+    while True:
+        try:
+            socket.create_connection((host, port), 5).close()
+            return
+        except OSError as problem:
+            if time.monotonic() > until:
+                raise Failed(f"{host}:{port} cannot be reached: {problem}") from None
+            time.sleep(0.25)
+
+
 def wait_for(what: str, look, limit_s: float):
     """Look again and again until there is something; it comes by events."""
     until = time.monotonic() + limit_s
@@ -166,6 +179,8 @@ class Smoke:
         self.password = f"{uuid.uuid4().hex} smoke"
 
     def register(self) -> str:
+        for address in (self.api.address, self.live):
+            wait_for_port(address.host, address.port, 30)
         account = {"email": self.email, "password": self.password, "name": "Smoke", "time_zone": "Europe/Berlin"}
         self.api.call("POST", "/register", 201, account)
         session = self.api.call("POST", "/session", 200, {"email": self.email, "password": self.password})
@@ -242,14 +257,22 @@ class Smoke:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--backend", required=True, metavar="URL", help="the API, without /api: the ingress, or the Service")
+    parser.add_argument("--wait-for", metavar="HOST:PORT", help="only wait until this can be connected to")
+    parser.add_argument("--backend", metavar="URL", help="the API, without /api: the ingress, or the Service")
     parser.add_argument("--websocket", metavar="URL", help="the sockets, where that is another address")
     parser.add_argument("--origin", metavar="URL", help="Origin of the socket, as PUBLIC_URL says (default: the API)")
     parser.add_argument("--host", metavar="NAME", help="Host header, where the address has another")
     parser.add_argument("--limit", type=float, default=60, metavar="S", help="wait that long for what comes by events (60)")
     parser.add_argument("--insecure", action="store_true", help="take any certificate")
+    options = parser.parse_args()
+    if not options.wait_for and not options.backend:
+        parser.error("where is it? --backend URL")
     try:
-        return Smoke(parser.parse_args()).run()
+        if options.wait_for:
+            host, _, port = options.wait_for.rpartition(":")
+            wait_for_port(host, int(port), options.limit)
+            return 0
+        return Smoke(options).run()
     except Failed as problem:
         print(f"FAILED  {problem}")
         return 1

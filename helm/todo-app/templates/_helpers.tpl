@@ -29,6 +29,15 @@ app.kubernetes.io/name: {{ .name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
+{{/* Of a pod: nothing that changes with the chart's version, which would roll pods for nothing. */}}
+{{- define "todo.podLabels" -}}
+{{ include "todo.selector" . }}
+app.kubernetes.io/part-of: todo-app
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{- define "todo.image" -}}
 {{- $image := .root.Values.image -}}
 {{- .image | default (printf "%s/%s:%s" $image.prefix .name ($image.tag | default .root.Chart.AppVersion)) }}

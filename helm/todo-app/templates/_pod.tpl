@@ -26,7 +26,7 @@
 {{- $name := .name -}}
 metadata:
   labels:
-    {{- include "todo.labels" . | nindent 4 }}
+    {{- include "todo.podLabels" . | nindent 4 }}
     {{- include "todo.usesLabels" . | nindent 4 }}
     {{- with .svc.podLabels }}
     {{- toYaml . | nindent 4 }}

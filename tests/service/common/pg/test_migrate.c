@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/pg/migrate.h"
@@ -32,7 +33,7 @@ static bool migrate(const struct migration *migrations, size_t n_migrations, con
 {
     char *argv[] = {strdup("migrate"), strdup(word), argument != NULL ? strdup(argument) : NULL};
     FILE *out = tmpfile();
-    const struct migrate_job job = {database_url(), migrations, n_migrations};
+    const struct migrate_job job = {database_url(), 0, migrations, n_migrations};
     bool ok = migrate_run(&job, argument != NULL ? 3 : 2, argv, out, err);
     size_t n_bytes;
 
@@ -207,6 +208,27 @@ static void test_a_wrong_command_line_is_said(void **state)
     assert_int_equal(err.code, ERR_INVALID);
 }
 
+static void test_a_server_that_is_not_there_is_waited_for_and_a_refusal_is_final(void **state)
+{
+    char *argv[] = {"migrate", "up"};
+    char url[512];
+    struct migrate_job job = {"postgresql://127.0.0.1:1/todo", 1, both, 2};
+    struct err err = {0};
+    time_t began = time(NULL);
+
+    (void)state;
+    assert_false(migrate_run(&job, 2, argv, stdout, &err));
+    assert_int_equal(err.code, ERR_UNAVAILABLE);
+    assert_true(time(NULL) >= began + 1);
+
+    snprintf(url, sizeof url, "%s%cuser=nobody_here", database_url(),
+             strchr(database_url(), '?') != NULL ? '&' : '?');
+    job.url = url;
+    job.wait_s = 3600;
+    assert_false(migrate_run(&job, 2, argv, stdout, &err));
+    assert_non_null(strstr(err.text, "nobody_here"));
+}
+
 /* A service's own role must not write what its schema's owner will run. */
 static void test_the_service_has_no_rights_on_the_table(void **state)
 {
@@ -237,6 +259,7 @@ int main(void)
         TEST(test_a_changed_file_is_refused_before_anything_is_done),
         TEST(test_an_older_binary_goes_back_by_the_stored_scripts),
         TEST(test_fit_goes_back_to_what_the_binary_knows),
+        TEST(test_a_server_that_is_not_there_is_waited_for_and_a_refusal_is_final),
         TEST(test_a_failing_script_leaves_nothing_and_is_named_with_its_line),
         TEST(test_a_script_that_commits_is_refused),
         TEST(test_two_at_once_do_the_work_once),
