@@ -55,6 +55,27 @@ RINGS = (*SIGNING, "channel-keys")
 KEYS_MAX = 8  # as many as common/jwt/jwt_keys.h reads
 
 
+def add_key(name: str, ring: dict[str, str]) -> tuple[dict[str, str], str]:
+    """The ring with a key more, which is not active yet, and that key's kid."""
+    if len(ring) > KEYS_MAX:  # "active" is no key
+        raise StackError(f"{name} holds {KEYS_MAX} keys, and what each sealed is still in use")
+    kid = new_kid()
+    return {**ring, kid: random_key()}, kid
+
+
+def make_active(name: str, ring: dict[str, str], kid: str) -> dict[str, str]:
+    """The ring with `kid` active, less the keys that nothing uses then."""
+    last = ring["active"]
+    kept = {last: ring[last], kid: ring[kid]} if name in SIGNING else ring
+    return {**kept, "active": kid}
+
+
+def next_login(service: str, url: str) -> str:
+    """The login role of a service whose turn it is after the one in `url`."""
+    now = urllib.parse.urlsplit(url).username or ""
+    return f"{role(service)}_{'b' if now.endswith('_a') else 'a'}"
+
+
 class Secrets:
     """Both files; `save` writes what was made or changed."""
 
@@ -85,34 +106,35 @@ class Secrets:
     def set_port(self, port: int) -> None:
         """Write the database's address into the URLs."""
         self.admin["port"] = port
+        self.set_urls()
+        self.save()
+
+    def set_urls(self) -> None:
         for service in WITH_DATABASE:
             key = f"{service}-database"
             login = urllib.parse.urlsplit(self.store.get(key, {}).get("url", "")).username
             self.store[key] = {"url": self.url(login or f"{role(service)}_a")}
         self.store["state-database"] = {"connectionString": self.url("dapr_state")}
-        self.save()
 
     def url(self, login: str) -> str:
         password = self.admin["passwords"][login]
-        return f"postgresql://{login}:{password}@127.0.0.1:{self.admin['port']}/todo"
+        return f"postgresql://{login}:{password}@{self.place()}"
+
+    def place(self) -> str:
+        return f"127.0.0.1:{self.admin['port']}/todo"
 
     def superuser_url(self) -> str:
-        return f"postgresql://postgres:{self.admin['superuser']}@127.0.0.1:{self.admin['port']}/todo"
+        return f"postgresql://postgres:{self.admin['superuser']}@{self.place()}"
 
     def rotate(self, name: str) -> str | None:
         """Put a new value at `name`; return the database login whose password changed, if any."""
         if name in RINGS:
-            ring = self.store[name]
-            kid, last = new_kid(), ring["active"]
-            kept = {last: ring[last]} if name in SIGNING else ring
-            if len(kept) > KEYS_MAX:
-                raise StackError(f"{name} holds {KEYS_MAX} keys, and what each sealed is still in use")
-            self.store[name] = {**kept, "active": kid, kid: random_key()}
+            ring, kid = add_key(name, self.store[name])
+            self.store[name] = make_active(name, ring, kid)
             return None
         service = name.removesuffix("-database")
         if name.endswith("-database") and service in WITH_DATABASE:
-            now = urllib.parse.urlsplit(self.store[name]["url"]).username or ""
-            login = f"{role(service)}_{'b' if now.endswith('_a') else 'a'}"
+            login = next_login(service, self.store[name]["url"])
             self.admin["passwords"][login] = secrets.token_hex(24)
             self.store[name] = {"url": self.url(login)}
             return login
