@@ -9,7 +9,7 @@
 
 #include "common/net/loop.h"
 
-enum { TEST_LIMIT_MS = 20000, TEST_URL_MAX = 512 };
+enum { TEST_LIMIT_MS = 90000, TEST_URL_MAX = 512 };
 
 /** Return TEST_DATABASE_URL: of a superuser. Fail the test when it is unset. */
 const char *database_url(void);

@@ -15,6 +15,10 @@
 extern const struct pg_statement POOL_ECHO, POOL_DIVIDE, POOL_ADD_THING, POOL_ADD_PART,
     POOL_ADD_LATE, POOL_LIST_THINGS, POOL_NAP, POOL_WHO;
 
+/* Limits of a statement: one that a test waits for, which the calls after it must not reach; and one
+ * that is not reached, however busy the machine. */
+enum { POOL_SHORT_MS = 1500, POOL_LONG_MS = 90000 };
+
 struct pool_fixture {
     struct loop *loop;
     struct proxy *proxy;

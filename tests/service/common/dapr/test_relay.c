@@ -75,7 +75,7 @@ static struct relay *new_relay(struct fixture *f, int poll_ms, int bulk_max)
                                                            .log = &f->log,
                                                            .poll_ms = poll_ms,
                                                            .bulk_max = bulk_max,
-                                                           .limit_ms = 2000});
+                                                           .limit_ms = 60000});
 
     relay_set_url(relay, f->url);
     return relay;
@@ -177,7 +177,7 @@ static void test_a_wake_does_not_wait_for_the_poll(void **state)
     relay_wake(f->relays[0]);
     f->n_wanted = 3;
     wait_until(f->loop, has_wanted, f, "the woken relay");
-    assert_true(clock_monotonic_ms() - began < 2000);
+    assert_true(clock_monotonic_ms() - began < 30000);
 }
 
 static void test_a_failed_entry_holds_back_its_owner_alone(void **state)
@@ -289,7 +289,7 @@ static void test_an_owner_with_an_event_a_second_claim_left_out_does_not_wait(vo
     fake_broker_set_mode(f->broker, BROKER_TAKE);
     began = clock_monotonic_ms();
     wait_until(f->loop, is_empty, f, "the second event");
-    assert_true(clock_monotonic_ms() - began < 2000);
+    assert_true(clock_monotonic_ms() - began < 30000);
 }
 
 static void on_drained(void *arg)

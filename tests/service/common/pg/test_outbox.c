@@ -49,7 +49,7 @@ struct fixture {
 static struct pg_pool *new_pool(struct fixture *f)
 {
     struct pg_pool *pool = pg_pool_new(&(struct pg_config){.connections = 1,
-                                                           .limit_ms = 5000,
+                                                           .limit_ms = 90000,
                                                            .statements = statements,
                                                            .loop = f->loop,
                                                            .log = &f->log});

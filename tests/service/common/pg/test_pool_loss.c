@@ -18,9 +18,9 @@ static void test_a_killed_backend_costs_its_own_calls_alone(void **state)
     struct pool_fixture *f = *state;
     struct outcome naps[4] = {0}, others[4] = {0}, after;
 
-    pool_open(f, 2, 5000, 0);
+    pool_open(f, 2, POOL_LONG_MS, 0);
     for (int i = 0; i < 4; i++) {
-        pool_ask(f, &POOL_NAP, "2", NULL, &naps[i]);
+        pool_ask(f, &POOL_NAP, "60", NULL, &naps[i]);
         pool_ask(f, &POOL_DIVIDE, "6", "2", &others[i]);
     }
     while (database_number("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pool_a'"
@@ -46,8 +46,8 @@ static void test_a_server_that_went_away_is_found_again(void **state)
     struct pool_fixture *f = *state;
     struct outcome o[3] = {0};
 
-    pool_open(f, 2, 400, 0);
-    pool_ask(f, &POOL_NAP, "5", NULL, &o[0]);
+    pool_open(f, 2, 3000, 0);
+    pool_ask(f, &POOL_NAP, "60", NULL, &o[0]);
     turn_for(f->loop, 20);
     proxy_set_mode(f->proxy, PROXY_REFUSE);
     wait_until(f->loop, pool_is_outcome, &o[0], "the loss");
@@ -67,7 +67,7 @@ static void test_calls_wait_for_the_first_connection(void **state)
     struct pool_fixture *f = *state;
     struct outcome o = {0};
 
-    pool_new(f, 2, 5000, 0);
+    pool_new(f, 2, POOL_LONG_MS, 0);
     assert_false(pg_pool_is_ready(f->pool));
     pool_ask(f, &POOL_DIVIDE, "8", "2", &o);
     turn_for(f->loop, 20);
@@ -82,7 +82,7 @@ static void test_a_schema_that_lacks_a_table_is_waited_for(void **state)
     struct outcome o;
 
     database_run("ALTER TABLE late RENAME TO later");
-    pool_new(f, 2, 2000, 0);
+    pool_new(f, 2, POOL_LONG_MS, 0);
     pool_set_url(f);
     while (proxy_n_accepted(f->proxy) < 2)
         turn_for(f->loop, 20);
@@ -106,7 +106,7 @@ static void test_a_second_host_is_tried(void **state)
     database_url_of(f->proxy, "pool_a", "a", url);
     *strrchr(first, '/') = '\0';
     snprintf(both, sizeof(both), "%s,%s", first, strchr(url, '@') + 1);
-    pool_new(f, 2, 2000, 0);
+    pool_new(f, 2, POOL_LONG_MS, 0);
     pg_pool_set_url(f->pool, both);
     pool_wait_ready(f);
     pool_ask_and_wait(f, &POOL_DIVIDE, "8", "2", &o);
@@ -158,9 +158,9 @@ static void test_freeing_answers_what_runs(void **state)
     struct pool_fixture *f = *state;
     struct outcome o[50] = {0};
 
-    pool_open(f, 1, 2000, 0);
+    pool_open(f, 1, POOL_LONG_MS, 0);
     for (int i = 0; i < 50; i++)
-        pool_ask(f, &POOL_NAP, "5", NULL, &o[i]);
+        pool_ask(f, &POOL_NAP, "60", NULL, &o[i]);
     turn_for(f->loop, 20);
     pg_pool_free(f->pool);
     f->pool = NULL;
@@ -217,7 +217,7 @@ static void test_a_rotated_url_loses_no_call(void **state)
     struct pg_params params;
     char broken[TEST_URL_MAX], url[TEST_URL_MAX];
 
-    pool_open(f, 4, 5000, 0);
+    pool_open(f, 4, POOL_LONG_MS, 0);
     database_url_of(NULL, "pool_b", "not its password", broken);
     snprintf(strrchr(broken, '/'), 32, "/%s", "no_such_database");
     database_url_of(f->proxy, "pool_b", "b", url);
