@@ -10,6 +10,7 @@ import pytest
 
 from support.postgres import Cluster
 from support.service import build_dir
+from support.waiting import LIMIT_S
 
 PROGRAMS = ("pg/test_pool", "pg/test_pool_loss", "pg/test_migrate", "pg/test_outbox", "dapr/test_relay")
 
@@ -24,7 +25,7 @@ def test_program_passes(cluster: Cluster, program: str) -> None:
             env={**os.environ, "TEST_DATABASE_URL": url},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_S * 5,
         )
     finally:
         database.drop()

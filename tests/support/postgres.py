@@ -37,6 +37,14 @@ timezone = 'UTC'
 """
 
 
+# another process may take a free port before the server binds it
+STARTS_MAX = 5
+
+
+class PortTaken(RuntimeError):
+    pass
+
+
 def find_binaries() -> pathlib.Path:
     """The newest installed PostgreSQL's directory of binaries."""
     if "PG_BIN" in os.environ:
@@ -67,7 +75,13 @@ class Cluster:
 
     def start(self) -> "Cluster":
         self._initialise()
-        self._launch(free_port())
+        for n_left in reversed(range(STARTS_MAX)):
+            try:
+                self._launch(free_port())
+                break
+            except PortTaken:
+                if n_left == 0:
+                    raise
         with self.connect("postgres") as db:
             for statement in self._roles():
                 db.execute(statement)
@@ -94,10 +108,12 @@ class Cluster:
 
     def _answers(self) -> bool:
         if self.server is None or self.server.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended:\n{self.log.read_text()[-2000:]}")
+            said = self.log.read_text()[-2000:]
+            raise (PortTaken if "Address already in use" in said else RuntimeError)(f"PostgreSQL ended:\n{said}")
         try:
-            with self.connect("postgres"):
-                return True
+            with self.connect("postgres") as db:
+                (directory,) = db.execute("SHOW data_directory").fetchone()
+                return directory == str(self.data)  # and not another one, which has the port
         except psycopg.OperationalError:
             return False
 

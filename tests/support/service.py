@@ -115,7 +115,9 @@ class Service:
             # quick reactions; what a test waits for is a condition all the same
             "SECRET_INTERVAL_MS": "200",
             "RELAY_POLL_MS": "50",
-            "DRAIN_MS": "5000",
+            # limits that a busy machine does not reach; a test of one of them sets its own
+            "DRAIN_MS": "20000",
+            "DB_LIMIT_MS": "10000",
             **self.settings,
         }
 

@@ -1,16 +1,26 @@
-"""Waiting for a condition; nothing here sleeps for a fixed time."""
+"""Waiting for a condition; nothing here sleeps for a fixed time.
+
+A limit of waiting costs nothing while all is well, so it is far above what the slowest machine takes."""
 
 from __future__ import annotations
 
+import inspect
 import os
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
+
 # sanitizers and two busy cores make everything slower; a limit is only ever reached by a failure
-LIMIT_S = float(os.environ.get("TEST_LIMIT_S", "20"))
+LIMIT_S = float(os.environ.get("TEST_LIMIT_S", "90"))
+
+# httpx gives up after 5 s where a call does not say otherwise: all such calls share this object
+PATIENCE = inspect.signature(httpx.get).parameters["timeout"].default
+PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = LIMIT_S
 
 
 def wait_for(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
@@ -27,10 +37,16 @@ def wait_for(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S) 
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port of 127.0.0.1 that nobody listens on now, below those that outgoing connections are given
+    (Linux: 32768 on) and those of scripts/stack."""
+    while True:
+        port = random.randint(10000, 19999)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def accepts(port: int) -> bool:
