@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 
 import pytest
 
-# Redis hands out again what was not acknowledged after 15 to 20 s
-os.environ.setdefault("TEST_LIMIT_S", "60")
+# Redis hands out again what was not acknowledged after 15 to 20 s, and the ninth try of a mail comes after minutes
+os.environ.setdefault("TEST_LIMIT_S", "180")
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
 
 from support.stack import Stack  # noqa: E402
 
 BROKERS = ("redis", "kafka")
-# no rate limits: one address plays many people; secrets are read again often, so that tests need not wait
+# no rate limits: one address plays many people; secrets are read again often, so that tests need not wait;
+# a statement is not given up because the machine is busy
 SETTINGS = {
+    "DB_LIMIT_MS": "10000",
     "backend:RATE_USER_PER_S": "0",
     "backend:RATE_ADDRESS_PER_S": "0",
     "backend:RATE_SIGN_IN_PER_MIN": "0",
@@ -50,3 +53,16 @@ def stack(request: pytest.FixtureRequest):
         yield stack
         verified = stack.run("audit", "verify")
         assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    """Add to a failed test's report what went wrong in its system meanwhile; keep all logs in build/logs."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    for name in ("stack", "system"):
+        stack = getattr(item, "funcargs", {}).get(name)
+        if isinstance(stack, Stack):
+            report.sections.append((f"troubles (all logs: {stack.save_logs()})", stack.troubles(call.start)))

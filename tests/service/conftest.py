@@ -75,6 +75,7 @@ def service_maker(
         made.append(service)
         return service
 
+    make.made = made
     yield make
     errors = []
     for service in reversed(made):
@@ -102,9 +103,18 @@ def sidecar(service: Service):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """Add the end of the service's log to a failed test's report."""
+    """Add to a failed test's report what its services logged and asked of their sidecars in the end."""
     outcome = yield
     report = outcome.get_result()
-    service = getattr(item, "funcargs", {}).get("service")
-    if report.failed and isinstance(service, Service):
-        report.sections.append((f"log of {service.name}", service.log()[-4000:]))
+    if not report.failed:
+        return
+    fixtures = getattr(item, "funcargs", {})
+    for service in getattr(fixtures.get("service_maker"), "made", []):
+        if service.log_path.exists() and service.log_path.stat().st_mtime >= call.start:
+            report.sections.append((f"log of {service.log_path.stem}", "\n".join(service.log().splitlines()[-40:])))
+            calls = [c for c in service.sidecar.calls if "/secrets/" not in c.path and "/healthz" not in c.path]
+            asked = "\n".join(f"{c.method} {c.path} {c.status}" for c in calls[-15:])
+            report.sections.append((f"asked of its sidecar, {service.sidecar.app_id}", asked))
+    cluster = fixtures.get("cluster")
+    if isinstance(cluster, Cluster) and cluster.log.exists():
+        report.sections.append(("log of PostgreSQL", cluster.log.read_text(errors="replace")[-2000:]))

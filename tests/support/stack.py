@@ -14,10 +14,12 @@ import json
 import os
 import pathlib
 import shutil
+import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any
 
 import httpx
@@ -34,7 +36,7 @@ from stacklib import SERVICES  # noqa: E402
 from stacklib.supervisor import Supervisor  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
-START_LIMIT_S = float(os.environ.get("STACK_START_LIMIT_S", "180"))
+START_LIMIT_S = float(os.environ.get("STACK_START_LIMIT_S", "400"))
 SANITIZERS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -161,7 +163,13 @@ class Stack:
         """Stop in order, start, wait until it is ready."""
         self.halt(name)
         self.resume(name)
-        wait_for(f"{name} to be up again", lambda: self.is_running(name), 60)
+        wait_for(f"{name} to be up again", lambda: self.is_running(name))
+
+    def wait_ready(self) -> None:
+        """Until every replica of every service is: what they lost is found again by one after the other."""
+        for name, info in self.supervisor.processes().items():
+            if info["group"] == "services":
+                wait_for(f"{name} to be ready", lambda n=name: self.is_running(n))
 
     def is_running(self, name: str) -> bool:
         """Whether it is up and answers, and is not the process that `kill` ended."""
@@ -182,12 +190,23 @@ class Stack:
     @staticmethod
     def _answers(url: str) -> bool:
         try:
-            return httpx.get(url, timeout=2).is_success
+            return httpx.get(url, timeout=10).is_success
         except httpx.HTTPError:
             return False
 
     def log(self, name: str) -> str:
         return (self.dir / "logs" / f"{name}.log").read_text(errors="replace")
+
+    def troubles(self, since: float) -> str:
+        """Which processes do not run, and what each has logged as a warning or an error since an instant."""
+        said = [f"{n} is {i['statename']}" for n, i in self.supervisor.processes().items() if i["statename"] != "RUNNING"]
+        began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since))
+        for path in sorted((self.dir / "logs").glob("*.log")):
+            if path.stem == "nginx":
+                continue
+            lines = [line for line in path.read_text(errors="replace").splitlines()[-2000:] if _is_trouble(line, began)]
+            said += [f"{path.stem}: {line[:400]}" for line in lines[-12:]]
+        return "\n".join(said)
 
     def run(self, service: str, *argv: str) -> subprocess.CompletedProcess:
         """Run a subcommand of a service with the settings it has here: run("audit", "verify")."""
@@ -196,7 +215,7 @@ class Stack:
             env={"PATH": os.environ["PATH"], **SANITIZERS, **self.settings(service)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
             check=False,
         )
 
@@ -225,7 +244,7 @@ class Stack:
         """A request to a service's sidecar, as the service makes it."""
         headers = {"dapr-api-token": self.dapr_token(service), **options.pop("headers", {})}
         url = f"http://127.0.0.1:{self.port(service, 'dapr_http')}/v1.0/{path}"
-        return httpx.request(method, url, headers=headers, timeout=30, **options)
+        return httpx.request(method, url, headers=headers, **options)
 
     def publish(self, service: str, topic: str, event: dict, partition_key: str | None = None) -> None:
         """Publish a whole CloudEvent in a service's name."""
@@ -260,6 +279,15 @@ class Stack:
             sql.Identifier(schema, table), sql.Identifier(column)
         )
         return self.query(statement, [str(value) for value in values])[0][0]
+
+
+def _is_trouble(line: str, began: str) -> bool:
+    """Whether a line is one of a service or a sidecar, a warning or worse, not before an instant; or any
+    other that says so, as PostgreSQL's and a sanitizer's."""
+    when = re.search(r'(?:"ts":"|time=")(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)', line)
+    if when:
+        return when[1] >= began and re.search(r'"level":"(?:warn|error)"|level=(?:warning|error|fatal)', line) is not None
+    return re.search(r"ERROR|FATAL|PANIC|runtime error|Exception", line) is not None
 
 
 class _Paths:
