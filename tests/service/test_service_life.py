@@ -261,7 +261,7 @@ def test_a_poison_event_that_comes_again_makes_the_same_letter(service: Service,
 
 
 def test_without_its_database_a_service_puts_events_off(own_service, database: Database) -> None:
-    service = own_service(settings={"DB_LIMIT_MS": "300"}).start()
+    service = own_service(settings={"DB_LIMIT_MS": "1000"}).start()
     with database.cluster.connect("postgres") as db:
         db.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS false")
         db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database.name])
@@ -272,7 +272,8 @@ def test_without_its_database_a_service_puts_events_off(own_service, database: D
         finally:
             db.execute(f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS true")
     service.wait_ready()
-    assert service.sidecar.deliver("user-events", user_event()) == (200, {"status": "SUCCESS"})
+    event = user_event()
+    wait_for("an event to be taken", lambda: service.sidecar.deliver("user-events", event) == (200, {"status": "SUCCESS"}))
 
 
 # ---- drain
