@@ -163,13 +163,29 @@ class TestNext:
         assert [e["type"] for e in events] == ["todo.task.created.v1", "todo.task.skipped.v1", "todo.task.created.v1"]
         assert [e["data"] for e in events[1:]] == [skipped, second]
 
-    @pytest.mark.parametrize("how", ["complete", "skip", "delete"])
+    @pytest.mark.parametrize("how", ["complete", "skip", "complete and delete"])
     def test_one_that_has_ended_by_then_stays_as_it_is(self, ada: User, sidecar: FakeSidecar, how: str) -> None:
         first = add(ada, missed="skip")
         path = f"/tasks/{first['id']}"
-        ended = (ada.delete(path) if how == "delete" else ada.post(f"{path}/{how}")).json()
+        ended = ada.post(f"{path}/{how.split()[0]}").json()
+        if "delete" in how:
+            ended = ada.delete(path).json()
         make_next(ada, sidecar, first, skips_previous=True)
         assert ada.get(path).json() == ended
+
+    @pytest.mark.parametrize("skips_previous", [True, False])
+    def test_an_open_one_in_the_trash_has_no_next_until_it_is_back(
+        self, service: Service, ada: User, sidecar: FakeSidecar, skips_previous: bool
+    ) -> None:
+        first = add(ada, missed="skip" if skips_previous else "catch_up")
+        ada.delete(f"/tasks/{first['id']}")
+        event = due_event(first, skips_previous=skips_previous)
+        deliver(sidecar, event)
+        assert dropped(service, event) == ["trashed"]
+        restored = ada.post(f"/tasks/{first['id']}/restore").json()
+        assert occurrences(ada, first) == [restored] and restored["status"] == "open"
+        deliver(sidecar, event)  # the same, under the same id: it was not handled
+        assert [t["occurrence"] for t in occurrences(ada, first)] == [1, 2]
 
     def test_the_most_tasks_of_a_user_do_not_stop_it(self, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada)

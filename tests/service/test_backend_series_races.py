@@ -18,7 +18,7 @@ from support.service import Service
 from support.waiting import wait_for
 
 SERVICE = "backend"
-SETTINGS = {**api.SETTINGS, "RELAY_POLL_MS": "20"}
+SETTINGS = {**api.SETTINGS, "RELAY_POLL_MS": "20", "DB_LIMIT_MS": "20000"}
 ROUNDS = 12
 
 
@@ -201,12 +201,59 @@ def test_a_stop_races_with_the_next_one(replicas: list[Service], ada: User) -> N
     print(outcomes)
 
 
+def test_a_trash_races_with_the_next_one(replicas: list[Service], ada: User) -> None:
+    """Either the next one was there first, or nothing comes until the newest is back."""
+    outcomes = Counter()
+    for n in range(ROUNDS):
+        user = User(replicas[0])
+        task = add(user, missed="catch_up")
+        at_once(
+            lambda: deliver(replicas[n % 2].sidecar, due_event(task)), lambda: user.delete(f"/tasks/{task['id']}")
+        )
+        last = user.get(f"/series/{task['series_id']}").json()["last_occurrence"]
+        outcomes[last] += 1
+        assert [t["occurrence"] for t in occurrences(user, task)] == list(range(2, last + 1))
+        user.post(f"/tasks/{task['id']}/restore")
+        deliver(replicas[n % 2].sidecar, due_event(task))
+        assert [t["occurrence"] for t in occurrences(user, task)] == [1, 2]
+        check(replicas, user)
+    print(outcomes)
+
+
+def test_a_trash_that_commits_first_holds_whatever_was_read_before(replicas: list[Service], ada: User) -> None:
+    """Both wait for the owner's row, the trash in front; what is to be made has read its series by then."""
+    task = add(ada, missed="catch_up")
+    database = replicas[0].database
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query LIKE %s"
+    )
+
+    def waits(text: str) -> None:
+        wait_for(text, lambda: database.value("backend", waiting, f"%{text}%") == 1)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, database.connect("backend") as lock:
+        lock.autocommit = False
+        lock.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (ada.id,))
+        deleted = pool.submit(ada.delete, f"/tasks/{task['id']}")
+        waits("changed AS")
+        made = pool.submit(deliver, replicas[1].sidecar, due_event(task))
+        waits("previous AS")
+        lock.rollback()
+        assert deleted.result().status_code == 200
+        made.result()
+    assert occurrences(ada, task) == []
+    assert ada.get(f"/series/{task['series_id']}").json()["last_occurrence"] == 1
+    check(replicas, ada)
+
+
 def test_a_purge_races_with_the_next_one(replicas: list[Service], ada: User) -> None:
     """The newest is purged while the next one comes: the series goes on with that, or it ends."""
     outcomes = Counter()
     for n in range(ROUNDS):
         user = User(replicas[0])
         task = add(user)
+        user.post(f"/tasks/{task['id']}/complete")
         user.delete(f"/tasks/{task['id']}")
         event = due_event(task)
         _, purge = at_once(

@@ -177,12 +177,16 @@ bool series_stop(struct series *series, struct task *task, int64_t now_ms, bool 
     return true;
 }
 
-enum series_verdict series_judge(const struct series *series, const struct recurrence_due *due)
+enum series_verdict series_judge(const struct series *series, const struct task *newest,
+                                 const struct recurrence_due *due)
 {
     if (!series_is_there(series) || series->stopped_at != 0 ||
         due->series_version != series->version)
         return SERIES_STALE;
-    return due->occurrence == series->last_occurrence + 1 ? SERIES_MAKES : SERIES_NOT_NEXT;
+    if (due->occurrence != series->last_occurrence + 1)
+        return SERIES_NOT_NEXT;
+    return newest != NULL && newest->status == TASK_OPEN && newest->deleted_at != 0 ? SERIES_TRASHED
+                                                                                    : SERIES_MAKES;
 }
 
 void series_make_next(struct series *series, const struct recurrence_due *due,

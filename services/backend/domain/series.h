@@ -66,8 +66,11 @@ enum series_verdict {
     SERIES_MAKES,    /* the occurrence is to be made */
     SERIES_STALE,    /* the rule is another by now, or the series was stopped */
     SERIES_NOT_NEXT, /* it is there already, or it is not its turn */
+    SERIES_TRASHED,  /* the newest is open and in the trash: nothing comes until it is back */
 };
-enum series_verdict series_judge(const struct series *series, const struct recurrence_due *due);
+/** Judge what is due by the series and its newest occurrence (NULL: purged). */
+enum series_verdict series_judge(const struct series *series, const struct task *newest,
+                                 const struct recurrence_due *due);
 
 /** What a new occurrence has of its own. */
 struct series_birth {

@@ -1,5 +1,6 @@
-/* todo.task.recurrence-due.v1 — make the next occurrence of a series, once, however often and late the
- * event comes: unless the series has another rule by then, or was stopped, or has come further. */
+/* todo.task.recurrence-due.v1 — make the next occurrence of a series, once, however often and late
+ * the event comes: unless the series has another rule by then, or was stopped, or has come further, or
+ * its newest occurrence was thrown away before it ended. */
 #include "services/backend/handlers/occurrence_make.h"
 
 #include <inttypes.h>
@@ -142,6 +143,7 @@ static void store_next(struct occurrence_make *make)
     struct occurrence_write write = {
         .event_id = delivery_event(make->delivery)->id,
         .series = &make->state.series,
+        .newest = make->state.has_newest ? &make->state.newest : NULL,
         .task = &make->task,
         .skipped = skip_previous(make, birth.now_ms),
         .traceparent = make->flow.traceparent,
@@ -163,7 +165,8 @@ static void on_series_loaded(void *arg, const struct err *err)
         flow_resume(&make->flow, err);
         return;
     }
-    switch (series_judge(&make->state.series, &make->due)) {
+    switch (series_judge(&make->state.series, make->state.has_newest ? &make->state.newest : NULL,
+                         &make->due)) {
     case SERIES_MAKES:
         store_next(make);
         return;
@@ -172,6 +175,9 @@ static void on_series_loaded(void *arg, const struct err *err)
         break;
     case SERIES_NOT_NEXT:
         tell(make, "not_next");
+        break;
+    case SERIES_TRASHED: /* recurring-task hears of the trash, and says it again */
+        tell(make, "trashed");
         break;
     }
     flow_resume(&make->flow, NULL);

@@ -6,10 +6,12 @@
 /* 1 owner  2 series  3 its revision as it was read  4 event  5 now  6 traceparent
  * 7 new task  8 its data  9 skipped task  10 its version as it will be  11 its data
  * 12 to 15 ids of the events  16 to 37 the columns of the new task (task_row_add)
+ * 38 newest task  39 its version as it was read
  *
- * The owner's row is locked first, as by every change, then series and skipped task are read as they
- * are by then. Only when both are as they were does the event count as handled; all else hangs on
- * that. The one that is skipped takes the first seq, and its events go first. */
+ * The owner's row is locked first, as by every change, then series and newest task, which may be
+ * skipped or in the trash, are read as they are by then. Only when both are as they were does the
+ * event count as handled; all else hangs on that. The one that is skipped takes the first seq, and
+ * its events go first. */
 const struct pg_statement OCCURRENCE_ADD = {
     "occurrence_add",
     "WITH owner AS ("
@@ -19,19 +21,19 @@ const struct pg_statement OCCURRENCE_ADD = {
     "  WHERE s.owner_id = $1 AND s.id = $2::uuid FOR NO KEY UPDATE OF s), "
     "previous AS ("
     "  SELECT t.version FROM task t JOIN owner ON true"
-    "  WHERE t.owner_id = $1 AND t.id = $9::uuid FOR NO KEY UPDATE OF t), "
+    "  WHERE t.owner_id = $1 AND t.id = $38::uuid FOR NO KEY UPDATE OF t), "
     "fresh AS ("
     "  INSERT INTO inbox (event_id)"
     "  SELECT $4::uuid FROM held LEFT JOIN previous ON true"
     "  WHERE held.revision = $3::bigint"
-    "    AND ($9 IS NULL OR previous.version = $10::bigint - 1)"
+    "    AND ($38 IS NULL OR previous.version = $39::bigint)"
     "  ON CONFLICT DO NOTHING RETURNING 1), "
     "drawn AS ("
     "  UPDATE account SET task_count = task_count + 1,"
-    "    seq = account.seq + CASE WHEN $9 IS NULL THEN 1 ELSE 2 END"
+    "    seq = account.seq + CASE WHEN $9::uuid IS NULL THEN 1 ELSE 2 END"
     "  FROM fresh WHERE account.id = $1 RETURNING account.seq), "
     "skipped AS ("
-    "  UPDATE task SET version = $10, seq = drawn.seq - 1, status = 2, completed_at = $5,"
+    "  UPDATE task SET version = $10::bigint, seq = drawn.seq - 1, status = 2, completed_at = $5,"
     "    updated_at = $5"
     "  FROM drawn WHERE task.owner_id = $1 AND task.id = $9), "
     "made AS ("
@@ -66,6 +68,15 @@ static void add_new_id(struct pg_params *params, int64_t now_ms)
     pg_add_text(params, arena_copy_text(params->arena, uuid_new(now_ms).text));
 }
 
+static void add_task_version(struct pg_params *params, const struct task *task)
+{
+    pg_add_text(params, task == NULL ? NULL : task->id.text);
+    if (task == NULL)
+        pg_add_text(params, NULL);
+    else
+        pg_add_int(params, task->version);
+}
+
 static void add_params(struct pg_params *params, const struct occurrence_write *write)
 {
     const struct task *task = write->task;
@@ -79,15 +90,12 @@ static void add_params(struct pg_params *params, const struct occurrence_write *
     pg_add_text(params, write->traceparent);
     pg_add_text(params, task->id.text);
     pg_add_text(params, write->data);
-    pg_add_text(params, skipped == NULL ? NULL : skipped->id.text);
-    if (skipped == NULL)
-        pg_add_text(params, NULL);
-    else
-        pg_add_int(params, skipped->version);
+    add_task_version(params, skipped);
     pg_add_text(params, skipped == NULL ? NULL : write->skipped_data);
     for (int i = 0; i < 4; i++)
         add_new_id(params, write->now_ms);
     task_row_add(params, task);
+    add_task_version(params, write->newest);
 }
 
 static pg_done_fn on_written;

@@ -52,6 +52,7 @@ void series_store_list(const struct store_call *call, const struct uuid *owner_i
 struct occurrence_write {
     const char *event_id;        /* of the event that asks for it: kept in the inbox */
     const struct series *series; /* as it will be */
+    const struct task *newest;   /* as it was read; NULL: purged */
     const struct task *task;
     const char *data;           /* of the task's events */
     const struct task *skipped; /* the one before it, whose place it takes; NULL: none */
@@ -59,7 +60,7 @@ struct occurrence_write {
     const char *traceparent;
     int64_t now_ms;
 };
-/** Store it, unless series or skipped task have moved on since they were read: then nothing happens,
+/** Store it, unless series or newest task have moved on since they were read: then nothing happens,
  *  and `*is_made` is false. */
 void series_store_add(const struct store_call *call, const struct occurrence_write *write,
                       bool *is_made);

@@ -229,13 +229,13 @@ static void test_each_edit_does_to_the_series_what_the_table_says(void **state)
 
 static void test_each_event_is_judged_as_the_table_says(void **state)
 {
-    static const char *const words[] = {"makes", "stale", "not_next"};
+    static const char *const words[] = {"makes", "stale", "not_next", "trashed"};
     struct rows rows;
 
     (void)state;
     rows_open(&rows, DUES_PATH);
     while (rows_next(&rows, 3)) {
-        const struct task task = occurrence_3();
+        struct task task = occurrence_3();
         struct series series = series_of(&task);
         struct recurrence_due due = {.series_id = series.id};
         char *end;
@@ -246,11 +246,14 @@ static void test_each_event_is_judged_as_the_table_says(void **state)
         series.stopped_at = strstr(end, "stopped") != NULL;
         due.series_version = strtoll(rows.cells[1], &end, 10);
         due.occurrence = strtoll(end, &end, 10);
-        verdict = series_judge(&series, &due);
+        task.status = strstr(rows.cells[0], "completed") != NULL ? TASK_COMPLETED : TASK_OPEN;
+        task.deleted_at = strstr(rows.cells[0], "trashed") != NULL ? NOW : 0;
+        verdict =
+            series_judge(&series, strstr(rows.cells[0], "purged") != NULL ? NULL : &task, &due);
         if (strcmp(words[verdict], rows.cells[2]) != 0)
             fail_msg("%s:%d: %s", rows.path, rows.line, words[verdict]);
     }
-    assert_int_equal(series_judge(&series_none, &(struct recurrence_due){0}), SERIES_STALE);
+    assert_int_equal(series_judge(&series_none, NULL, &(struct recurrence_due){0}), SERIES_STALE);
 }
 
 static void test_the_next_occurrence_is_that_of_the_template(void **state)
