@@ -51,6 +51,8 @@ http {{
     }}
     upstream backend {{
 {backend}        keepalive 64;
+        # before the service ends what is idle (HTTP_IDLE_LIMIT_MS): a request that meets that end is a 502
+        keepalive_timeout 30s;
     }}
     upstream websocket {{
 {websocket}    }}
