@@ -135,7 +135,7 @@ class Kafka:
 
     def prepare(self) -> None:
         """Create the topics that are missing; fails while the node is not ready for it."""
-        with contextlib.closing(socket.create_connection(("127.0.0.1", self.port), 5)) as sock:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", self.port), 30)) as sock:
             KafkaAdmin(sock).create_topics("todo", self.password)
 
 
@@ -144,7 +144,7 @@ class KafkaAdmin:
 
     def __init__(self, sock: socket.socket):
         self.sock = sock
-        self.sock.settimeout(10)
+        self.sock.settimeout(30)
         self.correlation = 0
 
     def create_topics(self, user: str, password: str) -> None:

@@ -98,7 +98,7 @@ class Database:
     def sql(self, text: str, database: str = "todo", *files: pathlib.Path) -> str:
         """Run statements, then files, as the superuser."""
         admin = self.secrets.admin
-        place = f"host=127.0.0.1 port={admin['port']} user=postgres dbname={database} connect_timeout=5"
+        place = f"host=127.0.0.1 port={admin['port']} user=postgres dbname={database} connect_timeout=30"
         argv = [str(self.bin / "psql"), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", place]
         for file in ("-", *files):
             argv += ["-f", str(file)]

@@ -277,26 +277,26 @@ class Machine:
         self.ports.release("postgres", *self.helpers_ports())
         for group in ("database", "broker", "sentry", *(["mail"] if self.catcher else [])):
             self.supervisor.start_group(group)
-        self.wait("PostgreSQL", self.database.is_up, 60, "postgres")
+        self.wait("PostgreSQL", self.database.is_up, 150, "postgres")
         self.database.prepare()
         for service in binaries:
             if service in WITH_DATABASE:
                 self.migrate(options, service, binaries[service])
-        self.wait("sentry", lambda: self.answers(self.ports.by_name["sentry_health"], "/healthz"), 30, "sentry")
-        self.wait(self.broker.name, self.broker.is_up, 90, self.broker.name)
+        self.wait("sentry", lambda: self.answers(self.ports.by_name["sentry_health"], "/healthz"), 90, "sentry")
+        self.wait(self.broker.name, self.broker.is_up, 180, self.broker.name)
         self.broker.prepare()
         if self.catcher:
-            self.wait("the mail catcher", lambda: self.answers(self.catcher.web, "/mail/healthz"), 30, "mail")
+            self.wait("the mail catcher", lambda: self.answers(self.catcher.web, "/mail/healthz"), 90, "mail")
         self.ports.release_all()
         self.supervisor.start_group("sidecars")
         self.supervisor.start_group("services")
         for instance in (name for service in binaries for name in instances(options.replicas, service)):
             port = self.ports.by_name[f"{instance}.http"]
-            self.wait(instance, lambda p=port: self.answers(p, "/ready"), 60, instance, f"daprd-{instance}")
+            self.wait(instance, lambda p=port: self.answers(p, "/ready"), 150, instance, f"daprd-{instance}")
         if self.ingress:
             self.supervisor.start_group("ingress")
             port = self.ports.by_name["ingress"]
-            self.wait("nginx", lambda: self.answers(port, "/api/docs", 500), 15, "nginx")
+            self.wait("nginx", lambda: self.answers(port, "/api/docs", 500), 60, "nginx")
 
     def migrate(self, options, service: str, binary: str) -> None:
         url = self.secrets.url(f"{role(service)}_owner")
@@ -335,7 +335,7 @@ class Machine:
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=2) as answer:
+            with opener.open(request, timeout=10) as answer:
                 return answer.status < below
         except urllib.error.HTTPError as answer:
             return answer.code < below

@@ -97,7 +97,7 @@ class Supervisor:
                 env=environment,
                 start_new_session=True,
             )
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while not self.is_up():
             if process.poll() is not None or time.monotonic() > until:
                 said = (self.layout.logs / "supervisord.out").read_text()[-1000:]
