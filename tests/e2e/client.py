@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import collections
+import datetime
 import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+from support.waiting import LIMIT_S
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 PASSWORD = "correct horse battery staple"
+AWAY = (502, 503, 504)
+
+
+def instant(at: datetime.datetime) -> str:
+    return at.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def now(**ahead: float) -> datetime.datetime:
+    """The present second, moved."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(**ahead)
+
+
+def soon(attempt: Callable[[datetime.datetime], Any], leads: tuple[int, ...] = (3, 10, 40, 120)) -> Any:
+    """Call `attempt` with an instant that is some seconds ahead; with a later one while it returns None,
+    which says that it was not done in time, as on a busy machine."""
+    for lead in leads:
+        done = attempt(now(seconds=lead))
+        if done is not None:
+            return done
+    raise AssertionError(f"not done within {leads[-1]} s")
+
+
+def rings(task: dict[str, Any], at: datetime.datetime) -> bool:
+    """Whether it was saved before the instant of its reminder; else nobody is reminded of what he just typed."""
+    return task["created_at"] <= instant(at)
 
 
 class Person:
-    """One account. Every write carries an Idempotency-Key and is repeated until it is answered."""
+    """One account. Every write carries an Idempotency-Key and is repeated while `retry_s` lasts. What only
+    reads is asked again while a part that is asked in turn is away, or slow: the test waits for it anyhow."""
 
     def __init__(self, base_url: str, retry_s: float = 0.0) -> None:
         self.base_url = base_url
         self.retry_s = retry_s
         self.browsers: list[Browser] = []
         self.email = f"e2e-{uuid.uuid4().hex}@example.com"
-        self.http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=10.0)
+        self.http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=LIMIT_S)
         body = {"email": self.email, "password": PASSWORD, "name": "E2E", "time_zone": "Europe/Berlin"}
         self.account = self.expect(201, self.http.post("/register", json=body))["account"]
         self.sign_in()
@@ -48,12 +76,14 @@ class Person:
     def call(self, method: str, path: str, status: int, body: Any = None, key: str | None = None) -> Any:
         """One request; while `retry_s` lasts, a lost connection or a 5xx is tried again with the same key."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method != "GET" else {}
-        deadline = time.monotonic() + self.retry_s
+        began = time.monotonic()
+        deadline = began + self.retry_s
         pause = threading.Event()
         while True:
             try:
                 answer = self.http.request(method, path, json=body, headers=headers)
-                if answer.status_code < 500 or time.monotonic() > deadline:
+                is_patient = method == "GET" and answer.status_code in AWAY and time.monotonic() < began + LIMIT_S
+                if not is_patient and (answer.status_code < 500 or time.monotonic() > deadline):
                     return self.expect(status, answer)
             except httpx.TransportError:
                 if time.monotonic() > deadline:
@@ -123,10 +153,10 @@ class Browser:
 
     def watch(self) -> None:
         url = self.person.base_url.replace("http", "ws", 1) + f"/ws?ticket={self.person.ticket()}"
-        with connect(url, origin=self.person.base_url, open_timeout=10) as socket:
+        with connect(url, origin=self.person.base_url, open_timeout=LIMIT_S) as socket:
             self.connects += 1
             name = f"socket-{self.connects}"
-            hello = json.loads(socket.recv(timeout=10))
+            hello = json.loads(socket.recv(timeout=LIMIT_S))
             assert hello["type"] == "hello", hello
             self.catch_up()
             self.connected.set()
@@ -174,4 +204,4 @@ class Browser:
 
     def close(self) -> None:
         self.stop.set()
-        self.thread.join(timeout=15)
+        self.thread.join(timeout=LIMIT_S)
