@@ -38,6 +38,7 @@ def away(stack):
         halted.remove(name)
         stack.resume(name)
         wait_for(f"{name} to be back", lambda: stack.is_running(name))
+        stack.wait_ready()
 
     halt.back = resume
     yield halt
