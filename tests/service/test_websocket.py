@@ -25,7 +25,15 @@ from support.service import Service
 from support.waiting import LIMIT_S, wait_for
 
 ORIGIN = "https://todo.example"
-SETTINGS = {"REPLICA_NAME": "ws-0", "ALLOWED_ORIGINS": f"https://other.example,{ORIGIN}", "PROBE_RETRY_MS": "50"}
+PING_MS = "2000"  # whoever is to answer in time has twice as long
+# two probes that do not come back in time close every socket: a busy machine must not be late for them
+SETTINGS = {
+    "REPLICA_NAME": "ws-0",
+    "ALLOWED_ORIGINS": f"https://other.example,{ORIGIN}",
+    "PROBE_INTERVAL_MS": "600000",
+    "PROBE_RETRY_MS": "1500",
+    "WS_CLOSE_LIMIT_MS": "30000",
+}
 
 
 class World:
@@ -42,8 +50,11 @@ class World:
         return f"ws://127.0.0.1:{self.service.port}/ws?ticket={ticket}"
 
     def connect(self, user_id: str, seq: int = 0, **options: Any) -> ClientConnection:
-        options.setdefault("origin", ORIGIN)
-        return connect(self.uri(self.ticket(user_id, seq)), proxy=None, ping_interval=None, **options)
+        return self.connect_by(self.ticket(user_id, seq), **options)
+
+    def connect_by(self, ticket: str, **options: Any) -> ClientConnection:
+        options = {"origin": ORIGIN, "open_timeout": LIMIT_S, "ping_interval": None, "proxy": None} | options
+        return connect(self.uri(ticket), **options)
 
     def update(self, user_id: str, seq: int | None, type: str = "task", **changes: Any) -> dict[str, Any]:
         """Deliver an update event; return its data."""
@@ -267,7 +278,7 @@ def test_the_hello_tells_of_updates_that_passed_before_the_socket_opened(world: 
     user = new_user()
     ticket = world.ticket(user, seq=10)
     world.update(user, 11)
-    with connect(world.uri(ticket), origin=ORIGIN, proxy=None) as client:
+    with world.connect_by(ticket) as client:
         assert receive(client) == {"type": "hello", "seq": 11}
     with world.connect(user, seq=10) as client:
         assert receive(client) == {"type": "hello", "seq": 11}
@@ -306,7 +317,7 @@ def test_who_signs_out_everywhere_loses_his_sockets_and_may_open_new_ones(world:
 
 
 def test_pings_tell_of_an_update_from_before_the_start(world_maker) -> None:
-    world = world_maker(WS_PING_MS="50")
+    world = world_maker(WS_PING_MS=PING_MS)
     world.service.start()
     user = new_user()
     with world.connect(user, seq=4) as client:
@@ -347,10 +358,10 @@ def test_an_update_that_cannot_be_sent_becomes_a_dead_letter(world: World, chang
 
 def test_a_ticket_opens_one_socket(world: World) -> None:
     ticket = world.ticket(new_user())
-    with connect(world.uri(ticket), origin=ORIGIN, proxy=None) as client:
+    with world.connect_by(ticket) as client:
         receive(client)
         with pytest.raises(InvalidStatus) as refused:
-            connect(world.uri(ticket), origin=ORIGIN, proxy=None)
+            world.connect_by(ticket)
     assert refused.value.response.status_code == 401
     assert json.loads(refused.value.response.body)["code"] == "ticket_used"
 
@@ -414,7 +425,7 @@ def test_a_rotated_key_opens_and_the_old_one_does_until_it_is_gone(world_maker) 
 
     def opens(keys: dict[str, str]) -> bool:
         try:
-            with connect(world.uri(sign(keys, claims(new_user()))), origin=ORIGIN, proxy=None):
+            with world.connect_by(sign(keys, claims(new_user()))):
                 return True
         except InvalidStatus as refused:
             assert refused.response.status_code == 401
@@ -481,7 +492,7 @@ def test_a_bad_handshake_is_refused(world: World, headers: dict[str, str | None]
 def test_a_refused_handshake_leaves_the_ticket_unused(world: World) -> None:
     ticket = world.ticket(new_user())
     assert answer(world, handshake(ticket, Origin="https://evil.example"))[0] == 403
-    with connect(world.uri(ticket), origin=ORIGIN, proxy=None) as client:
+    with world.connect_by(ticket) as client:
         receive(client)
 
 
@@ -609,7 +620,8 @@ def test_clients_that_vanish_leave_nothing_behind(world: World) -> None:
         world.update(user, i + 1)
     wait_for("all sockets to be gone", lambda: world.service.metric("websocket_sockets") == 0)
     assert world.service.metric("websocket_users") == 0
-    assert world.service.metric("http_connections") <= 2  # the sidecar's and the one that asks
+    # the sidecar's and the one that asks
+    wait_for("the connections to be gone", lambda: world.service.metric("http_connections") <= 2)
 
 
 # ---- limits
@@ -634,7 +646,7 @@ def test_one_socket_too_many_of_a_user_is_closed_with_a_reason(world_maker) -> N
 def test_a_client_that_does_not_read_is_closed_with_1013_and_others_are_not_held_up(
     world_maker, settings: dict[str, str]
 ) -> None:
-    world = world_maker(WS_CLOSE_LIMIT_MS="60000", **settings)
+    world = world_maker(**settings)
     world.service.start()
     user = new_user()
     with world.raw(user) as slow, world.connect(user, max_size=None) as quick:
@@ -655,12 +667,12 @@ def test_a_client_that_does_not_read_is_closed_with_1013_and_others_are_not_held
 
 
 def test_who_answers_pings_stays_and_hears_the_newest_seq(world_maker) -> None:
-    world = world_maker(WS_PING_MS="50")
+    world = world_maker(WS_PING_MS=PING_MS)
     world.service.start()
     user = new_user()
     with world.connect(user, seq=4) as client:
         assert receive(client) == {"type": "hello", "seq": 4}
-        for _ in range(6):
+        for _ in range(3):  # one more than may stay unanswered
             assert receive(client) == {"type": "ping", "seq": 4}
         world.update(user, 9)
         wait_for("the ping to tell of it", lambda: receive(client) == {"type": "ping", "seq": 9})
@@ -678,13 +690,13 @@ def test_who_does_not_answer_pings_is_closed(world_maker) -> None:
 
 
 def test_a_socket_ends_with_its_life_and_a_new_ticket_opens_another(world_maker) -> None:
-    world = world_maker(WS_LIFE_S="1", WS_PING_MS="100")
+    world = world_maker(WS_LIFE_S="1")
     world.service.start()
     user = new_user()
     began = time.monotonic()
     with world.connect(user) as client:
         assert expect_close(client) == (1013, "the ticket has expired: take a new one")
-        assert 0.9 < time.monotonic() - began < LIMIT_S
+        assert 0.9 < time.monotonic() - began
     with world.connect(user) as client:
         assert receive(client)["type"] == "hello"
 
@@ -693,15 +705,16 @@ def test_a_socket_ends_with_its_life_and_a_new_ticket_opens_another(world_maker)
 
 
 def test_it_is_ready_once_a_probe_came_back_and_while_they_do(world_maker) -> None:
-    world = world_maker(PROBE_INTERVAL_MS="100")
+    world = world_maker(PROBE_INTERVAL_MS="100", PROBE_RETRY_MS="200")
     world.sidecar.is_live = False
     world.service.start(wait_ready=False)
     wait_for("some probes", lambda: len(probes(world)) > 3)
     problem = httpx.get(world.service.url + "/ready")
     assert problem.status_code == 503
     assert "probe" in problem.json()["detail"]
-    assert {p.event["subject"] for p in probes(world)} == {"ws-0"}
-    assert len({p.event["ownerid"] for p in probes(world)}) == len(probes(world))
+    published = probes(world)
+    assert {p.event["subject"] for p in published} == {"ws-0"}
+    assert len({p.event["ownerid"] for p in published}) == len(published)
     status, headers, _ = answer(world, handshake(world.ticket(new_user())))
     assert status == 503  # nobody would bring this socket anything
     assert headers["retry-after"] == "1"
@@ -755,7 +768,7 @@ def probes(world: World) -> list:
 
 
 def test_a_probe_of_another_replica_or_an_earlier_life_makes_nothing_ready(world_maker) -> None:
-    world = world_maker()
+    world = world_maker(PROBE_RETRY_MS="50")
     world.sidecar.is_live = False
     world.service.start(wait_ready=False)
     wait_for("a probe", lambda: probes(world))
@@ -780,7 +793,7 @@ def test_at_sigterm_every_socket_is_closed_with_1001(world_maker) -> None:
 
 
 def test_at_sigterm_a_client_that_does_not_answer_holds_nothing_up(world_maker) -> None:
-    world = world_maker(DRAIN_MS="1000", WS_CLOSE_LIMIT_MS="100")
+    world = world_maker(WS_CLOSE_LIMIT_MS="100")
     world.service.start()
     with world.raw(new_user()) as sock:
         world.service.process.terminate()
@@ -792,7 +805,16 @@ def test_sockets_count_toward_the_connections(world_maker) -> None:
     world = world_maker(HTTP_CONNECTIONS_MAX="4")
     world.service.start()
     with contextlib.ExitStack() as stack:
-        for _ in range(4):
-            receive(stack.enter_context(world.connect(new_user())))
+
+        def open_one() -> bool:
+            try:
+                receive(stack.enter_context(world.connect(new_user())))
+            except InvalidStatus as refused:  # the connections that asked whether it is ready are still counted
+                assert refused.response.status_code == 503
+                return False
+            return True
+
+        for number in range(4):
+            wait_for(f"socket {number}", open_one)
         assert answer(world, handshake(world.ticket(new_user())))[0] == 503
     wait_for("them to be gone", lambda: httpx.get(world.service.url + "/health").status_code == 200)
