@@ -198,14 +198,18 @@ class Stack:
         return (self.dir / "logs" / f"{name}.log").read_text(errors="replace")
 
     def troubles(self, since: float) -> str:
-        """Which processes do not run, and what each has logged as a warning or an error since an instant."""
+        """Which processes do not run, and what each has logged as a warning or an error since an instant: the
+        last of each kind, with how many there were."""
         said = [f"{n} is {i['statename']}" for n, i in self.supervisor.processes().items() if i["statename"] != "RUNNING"]
         began = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since))
         for path in sorted((self.dir / "logs").glob("*.log")):
             if path.stem == "nginx":
                 continue
-            lines = [line for line in path.read_text(errors="replace").splitlines()[-2000:] if _is_trouble(line, began)]
-            said += [f"{path.stem}: {line[:400]}" for line in lines[-12:]]
+            kinds: dict[str, list[str]] = {}
+            for line in path.read_text(errors="replace").splitlines()[-5000:]:
+                if _is_trouble(line, began):
+                    kinds.setdefault(re.sub(r"[0-9a-f-]{8,}|[0-9]+", "", line), []).append(line)
+            said += [f"{path.stem}: {len(lines)} × {lines[-1][:300]}" for lines in list(kinds.values())[-5:]]
         return "\n".join(said)
 
     def run(self, service: str, *argv: str) -> subprocess.CompletedProcess:
