@@ -4,7 +4,7 @@
 
 # The folder has a program for each tool: one that was installed (a link), else a release held against its
 # checksum, else what tools/k8s pins, built by Go. scripts/k8s-tools prints it.
-K8S_TOOLS=(helm helm-unittest kubeconform kube-score helm-docs kustomize)
+K8S_TOOLS=(helm helm-unittest kubeconform helm-docs kustomize) # of one module, so they share what they are made of
 K8S_GITHUB=${K8S_GITHUB:-https://github.com}
 K8S_HELM_RELEASES=${K8S_HELM_RELEASES:-https://get.helm.sh}
 K8S_GO_NEEDED=1.25
@@ -23,7 +23,7 @@ declare -A K8S_FITS=(
 # the version that go.mod pins, without its v
 k8s_version() {
     local module=tools/k8s/go.mod
-    [[ $1 != k6 ]] || module=tools/k8s/k6/go.mod
+    [[ ! -e $ROOT/tools/k8s/$1 ]] || module=tools/k8s/$1/go.mod
     sed -nE "s#^(require)?[[:space:]]+${K8S_MODULES[$1]} v([^ ]+).*#\2#p" "$ROOT/$module" | head -n 1
 }
 
@@ -217,6 +217,7 @@ setup_k8s_schemas() {
 
 setup_k8s() {
     setup_k8s_tools "$(k8s_folder)" tools/k8s "${K8S_TOOLS[@]}"
+    setup_k8s_tools "$(k8s_folder)" tools/k8s/kube-score kube-score
     setup_k8s_schemas
 }
 

@@ -7,7 +7,6 @@ import (
 	_ "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"
 	_ "github.com/norwoodj/helm-docs/cmd/helm-docs"
 	_ "github.com/yannh/kubeconform/cmd/kubeconform"
-	_ "github.com/zegl/kube-score/cmd/kube-score"
 	_ "helm.sh/helm/v3/cmd/helm"
 	_ "sigs.k8s.io/kustomize/kustomize/v5"
 )
