@@ -117,3 +117,21 @@ todo-app/uses-broker: "true"
 todo-app/uses-mail: "true"
 {{- end }}
 {{- end }}
+
+{{/* When Helm runs .on, and in which order. */}}
+{{- define "todo.hook" -}}
+helm.sh/hook: {{ .on }}
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation
+{{- end }}
+
+{{/* A pod that ends: jobs and tests. */}}
+{{- define "todo.jobPod" -}}
+restartPolicy: Never
+serviceAccountName: migrate
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- include "todo.podSecurity" . | nindent 2 }}
+{{- include "todo.pullSecrets" . }}
+{{- end }}
