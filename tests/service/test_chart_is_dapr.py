@@ -95,6 +95,7 @@ def test_resiliency_is_that_of_one_machine() -> None:
 def test_a_configuration_differs_by_its_namespace_alone(service: str) -> None:
     theirs = source(f"config/{service}.yaml")[service]
     assert theirs["spec"].pop("nameResolution")["component"] == "sqlite", "a cluster has DNS instead"
+    assert theirs["spec"].pop("mtls") == {"enabled": True}, "in a cluster that is the control plane's setting"
     for policy in theirs["spec"]["accessControl"].get("policies", []):
         assert policy["namespace"] == "default"
         policy["namespace"] = NAMESPACE

@@ -142,12 +142,14 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $configuration := $root.Files.Get $path | fromYaml -}}
 {{- $spec := $configuration.spec -}}
 {{- $_ := unset $spec "nameResolution" -}}
-{{- $_ := set $spec "mtls" (dict "enabled" $dapr.mtls) -}}
+{{- /* in a cluster this is for the control plane's own Configuration */ -}}
+{{- $_ := unset $spec "mtls" -}}
 {{- $_ := set $spec.accessControl "trustDomain" $dapr.trustDomain -}}
 {{- range $policy := $spec.accessControl.policies -}}
 {{- $_ := set $policy "namespace" $root.Release.Namespace -}}
 {{- $_ := set $policy "trustDomain" $dapr.trustDomain -}}
 {{- end -}}
+{{- if not $dapr.accessControl }}{{ $_ := unset $spec "accessControl" }}{{ end -}}
 {{- $_ := set $spec.tracing "samplingRate" (toString $dapr.tracing.samplingRate) -}}
 {{- with $dapr.tracing.endpoint -}}
 {{- if eq $dapr.tracing.protocol "zipkin" -}}
