@@ -33,7 +33,7 @@ BENCH_C := $(sort $(wildcard tests/bench/*.c))
 PACKAGES := libevent_core libevent_extra libcurl libcjson libpq libsodium libjwt libical libcrypto
 PACKAGES_FOUND := $(shell for p in $(PACKAGES); do pkg-config --exists $$p 2>/dev/null && echo $$p; done)
 PACKAGE_CFLAGS := $(patsubst -I%,-isystem %,$(if $(PACKAGES_FOUND),$(shell pkg-config --cflags $(PACKAGES_FOUND))))
-PACKAGE_LIBS := $(if $(PACKAGES_FOUND),$(shell pkg-config --libs $(PACKAGES_FOUND))) -lwslay -lpthread -lm
+PACKAGE_LIBS := $(if $(PACKAGES_FOUND),$(shell pkg-config --libs $(PACKAGES_FOUND))) -lwslay -lpthread -lm $(LDLIBS)
 
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 MACHINE := $(shell uname -m)
@@ -64,6 +64,7 @@ endif
 
 CFLAGS ?=
 LDFLAGS ?=
+LDLIBS ?=
 COMPILE = $(CC) -std=c17 -D_GNU_SOURCE $(MODE_FLAGS) $(WARNINGS) -I. -I$(BUILD)/gen \
           $(PACKAGE_CFLAGS) $(CFLAGS) -MMD -MP
 
@@ -157,12 +158,12 @@ $(foreach t,$(FUZZ_C) $(BENCH_C),$(eval $(call test_rule,$(t))))
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/gen/%.h $(BUILD)/lib%.a
 
 # ---------------------------------------------------------------------------- commands
-.PHONY: help build run stop status test unit service e2e chaos check bench lint fmt asan fuzz clean \
+.PHONY: help build run stop status test unit service e2e chaos check bench lint lint-k8s k8s-render fmt asan fuzz images clean \
         unit-binaries service-binaries fuzz-binaries objects generated flags FORCE
 
 help: ## list the commands
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
-	    | while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	    | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 build: $(SERVICES:%=$(BUILD)/%) ## compile the services into build/
 	@$(if $(SERVICES),true,echo 'no service has a main.c yet')
@@ -216,6 +217,15 @@ lint: ## formatting, static analysis, includes, sizes, shell and workflow checks
 	@scripts/setup lint
 	@scripts/lint
 
+lint-k8s: ## check the chart, what it renders, and k8s/ against it: no cluster needed
+	@scripts/setup k8s
+	@BUILD='$(BUILD)' scripts/lint-k8s
+
+k8s-render: ## write k8s/base, k8s/local, k8s/cloud (the chart for those who do not use Helm) and the chart's README
+	@scripts/setup k8s
+	@scripts/k8s-tools helm-docs --chart-search-root helm/todo-app --log-level warning
+	@scripts/render-k8s
+
 fmt: ## lay out the C files
 	@find common services tests -name '*.[ch]' -print0 | xargs -0 -r clang-format -i
 
@@ -226,6 +236,13 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (30) seconds
 	@scripts/setup fuzz
 	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/fuzz MODE=fuzz fuzz-binaries
 	@scripts/run-fuzz $(BUILD)/fuzz/tests/fuzz
+
+images: ## build the container images and write their archives and SBOMs to build/images (IMAGE_TAG=, IMAGE_PREFIX=)
+	@scripts/setup images
+	@BUILD='$(BUILD)' IMAGE_VERSION='$(VERSION)' scripts/images build
+	@BUILD='$(BUILD)' IMAGE_VERSION='$(VERSION)' scripts/images save
+	@BUILD='$(BUILD)' IMAGE_VERSION='$(VERSION)' scripts/images sbom
+	@BUILD='$(BUILD)' IMAGE_VERSION='$(VERSION)' scripts/images check
 
 clean: ## remove what was built (data below .run/ stays)
 	rm -rf build
