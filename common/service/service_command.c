@@ -39,6 +39,7 @@ static void print_help(const struct service_spec *spec, FILE *out)
         snprintf(name, sizeof name, "  %s", spec->commands[i].name);
         print_command(out, name, spec->commands[i].help);
     }
+    print_command(out, "  wait HOST:PORT…", "wait until these can be connected to");
     print_command(out, "  --subscriptions", "print topic and type of the events it handles");
     print_command(out, "  --version", "print the version");
     print_command(out, "  --help", "print this");
@@ -104,6 +105,8 @@ int service_main(const struct service_spec *spec, void *app, void *config, int a
     for (size_t i = 0; i < spec->n_commands; i++)
         if (strcmp(word, spec->commands[i].name) == 0)
             return spec->commands[i].run(argc - 1, argv + 1);
+    if (strcmp(word, "wait") == 0)
+        return service_wait(argc - 1, argv + 1);
     if (strcmp(word, "migrate") == 0 && spec->n_migrations > 0)
         return run_migrate(spec, argc - 1, argv + 1);
     return print(spec, word, argc > 2 ? argv[2] : NULL);

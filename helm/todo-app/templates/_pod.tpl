@@ -79,6 +79,24 @@ spec:
     {{- end }}
     {{- end }}
   {{- end }}
+  {{- if $values.waitForBacking }}
+  initContainers:
+    # a sidecar ends that cannot reach its broker at its start, and a policy may need a moment to know a new pod
+    - name: wait
+      image: {{ include "todo.image" . }}
+      imagePullPolicy: {{ $values.image.pullPolicy }}
+      args:
+        - wait
+        - {{ include "todo.brokerAddress" .root | splitList "," | first | trim | quote }}
+        {{- if or .facts.hasDatabase (eq $values.state.type "postgresql") }}
+        - {{ printf "%s:%v" $values.database.host $values.database.port | quote }}
+        {{- end }}
+      resources:
+        requests: {cpu: 10m, memory: 16Mi}
+        limits: {memory: 64Mi}
+      securityContext:
+        {{- include "todo.containerSecurity" . | nindent 8 }}
+  {{- end }}
   containers:
     - name: {{ $name }}
       image: {{ include "todo.image" . }}

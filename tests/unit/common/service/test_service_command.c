@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "common/service/service.h"
 
@@ -142,6 +145,33 @@ static void test_a_subcommand_gets_its_own_words_and_gives_the_status(void **sta
     assert_string_equal(outcome.out, "verify got 2: verify --owner\n");
 }
 
+static void test_wait_ends_when_all_can_be_connected_to(void **state)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof in;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct outcome outcome;
+    char address[32];
+
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &size), 0);
+    snprintf(address, sizeof address, "localhost:%d", ntohs(in.sin_port));
+    setenv("WAIT_LIMIT_S", "1", 1);
+    outcome = RUN("tried", "wait", address); /* bound, and nobody listens */
+    assert_int_equal(outcome.status, 1);
+    assert_non_null(strstr(outcome.err, address));
+    assert_int_equal(listen(fd, 1), 0);
+    outcome = RUN("tried", "wait", address, address);
+    assert_int_equal(outcome.status, 0);
+    outcome = RUN("tried", "wait", "localhost");
+    assert_int_equal(outcome.status, 2);
+    outcome = RUN("tried", "wait");
+    assert_int_equal(outcome.status, 2);
+    unsetenv("WAIT_LIMIT_S");
+    close(fd);
+}
+
 static void test_what_is_no_command_is_named_and_nothing_is_served(void **state)
 {
     struct outcome outcome = RUN("tried", "serve");
@@ -196,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_subscriptions_are_topic_and_type_a_line),
         cmocka_unit_test(test_help_has_what_the_service_has_and_not_more),
         cmocka_unit_test(test_a_subcommand_gets_its_own_words_and_gives_the_status),
+        cmocka_unit_test(test_wait_ends_when_all_can_be_connected_to),
         cmocka_unit_test(test_what_is_no_command_is_named_and_nothing_is_served),
         cmocka_unit_test(test_wrong_settings_are_all_told_and_nothing_is_served),
         cmocka_unit_test(test_an_address_that_cannot_be_bound_ends_the_start_cleanly),
