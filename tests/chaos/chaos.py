@@ -96,6 +96,7 @@ class Run:
         players = [Player(self.stack.url, n, seed, self.sinks.web.url, self.options.work) for n in numbers]
         self.players += players
         for player in players:
+            player.failed = killer.over
             player.prepare()
         try:
             for thread in (*players, killer):

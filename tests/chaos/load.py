@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from caller import Caller
+from caller import Caller, is_refused
 from instants import instant, seconds
 from series_load import SeriesLoad
 from support.push import Subscription
@@ -50,6 +50,7 @@ class Player(threading.Thread):
         self.done: collections.Counter[str] = collections.Counter()  # acts that did something
         self.over = threading.Event()
         self.problem: BaseException | None = None
+        self.failed = threading.Event()  # may be another's: nobody goes on when one cannot
 
     # ------------------------------------------------------------------ life
     def prepare(self) -> "Player":
@@ -91,6 +92,7 @@ class Player(threading.Thread):
                 self.over.wait(pause_s)
         except BaseException as problem:  # noqa: BLE001  # told by the thread that joins
             self.problem = problem
+            self.failed.set()
 
     def finish(self, limit_s: float) -> None:
         self.join(limit_s)
@@ -155,7 +157,11 @@ class Player(threading.Thread):
     def snooze(self, rng: random.Random, task: dict[str, Any]) -> bool:
         reminder = task["reminders"][0]
         until = {"until": instant(time.time() + rng.uniform(1.0, 5.0))}
-        task = self.person.call("POST", f"/tasks/{task['id']}/reminders/{reminder['id']}/snooze", 200, until)
+        path = f"/tasks/{task['id']}/reminders/{reminder['id']}/snooze"
+        task = self.person.call("POST", path, (200, 400), until)
+        if is_refused(task):  # in an outage it was not heard before that instant
+            assert [error["field"] for error in task["errors"]] == ["until"], task
+            return False
         self.take_back((reminder["id"], reminder["generation"]))
         self.expect(task, seconds(task["updated_at"]))
         return True
