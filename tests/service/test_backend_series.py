@@ -194,6 +194,33 @@ class TestNext:
         refused(ada.post("/tasks", json={"title": "one more"}), 409, "too_many_tasks")
         assert make_next(ada, sidecar, first)["occurrence"] == 2
 
+    @pytest.mark.parametrize("how", [None, "complete", "complete and delete"])
+    def test_twice_the_most_tasks_of_a_user_stop_it(
+        self, service: Service, ada: User, sidecar: FakeSidecar, how: str | None
+    ) -> None:
+        newest = first = add(ada, missed="catch_up")
+        while newest["occurrence"] < 2 * int(SETTINGS["TASKS_MAX"]):
+            newest = make_next(ada, sidecar, newest)
+        if how:
+            newest = ada.post(f"/tasks/{newest['id']}/complete").json()
+        if how == "complete and delete":
+            newest = ada.delete(f"/tasks/{newest['id']}").json()
+        event = due_event(newest)
+        deliver(sidecar, event)
+        deliver(sidecar, event)
+        assert dropped(service, event) == ["no_room", "stale"]
+        left = ada.get(f"/tasks/{newest['id']}").json()
+        assert (left["recurrence"], left["status"], left["version"]) == (None, newest["status"], newest["version"] + 1)
+        assert series_of(ada, first)["stopped_at"] is not None
+        assert check_seqs(service, ada)[-1]["data"] == left
+        # with room again the user begins it anew
+        if how == "complete and delete":
+            left = ada.post(f"/tasks/{left['id']}/restore").json()
+        ada.delete(f"/tasks/{first['id']}")
+        ada.delete(f"/tasks/{first['id']}?purge=true")
+        again = change(ada, left, recurrence="daily", missed="catch_up")
+        assert make_next(ada, sidecar, again)["occurrence"] == newest["occurrence"] + 1
+
     def test_instants_of_reminders_are_not_for_the_next_one(self, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada, reminders=[{"at": "2027-02-28T08:00:00Z"}, {"offset": "-P1D"}])
         assert [r["offset"] for r in make_next(ada, sidecar, first)["reminders"]] == ["-P1D"]
@@ -262,7 +289,7 @@ class TestNext:
 
     def test_while_the_database_is_away_it_is_asked_again(self, service_maker, cluster) -> None:
         database = cluster.new_database()
-        service = service_maker(database, settings={**SETTINGS, "DB_LIMIT_MS": "300"}).start()
+        service = service_maker(database, settings={**SETTINGS, "DB_LIMIT_MS": "2000"}).start()
         ada = User(service)
         first = add(ada)
         event = due_event(first)

@@ -1,6 +1,7 @@
 /* todo.task.recurrence-due.v1 — make the next occurrence of a series, once, however often and late
  * the event comes: unless the series has another rule by then, or was stopped, or has come further, or
- * its newest occurrence was thrown away before it ended. */
+ * its newest occurrence was thrown away before it ended. Where the user has no room left for it the
+ * series ends with the newest. */
 #include "services/backend/handlers/occurrence_make.h"
 
 #include <inttypes.h>
@@ -11,10 +12,12 @@
 #include "common/base/mem.h"
 #include "common/events/event_types.h"
 #include "services/backend/app.h"
-#include "services/backend/domain/task_op.h"
+#include "services/backend/handlers/task_apply.h"
 #include "services/backend/store/series_store.h"
 
-enum { TRIES_MAX = 16 };
+/* TASKS_MAX is for what a user adds. What comes by itself may be as many again; a series that goes on
+ * beyond that is nobody's any more. */
+enum { TRIES_MAX = 16, ROOM_FACTOR = 2 };
 
 struct occurrence_make {
     struct flow flow; /* first member */
@@ -24,15 +27,16 @@ struct occurrence_make {
     struct recurrence_due due;
     struct series_state state;
     struct task task, skipped;
-    bool is_made;
+    enum occurrence_written written;
+    struct task_apply stop;
     int n_tries;
 };
-static flow_step_fn read_event, make_next;
+static flow_step_fn read_event, make_next, stop_without_room;
 static flow_finish_fn answer_and_free;
-static store_done_fn on_series_loaded, on_occurrence_made;
+static store_done_fn on_series_loaded, on_occurrence_made, on_stopped;
 static const struct flow_plan occurrence_make_plan = {
     .name = "occurrence_make",
-    .steps = {read_event, make_next},
+    .steps = {read_event, make_next, stop_without_room},
     .finish = answer_and_free,
 };
 
@@ -93,7 +97,7 @@ static void tell(struct occurrence_make *make, const char *outcome)
                                 "events that ask for the next occurrence, by what came of them",
                                 labels),
                 1);
-    if (make->is_made)
+    if (make->written == OCCURRENCE_MADE)
         return;
     log_info(log, "recurrence_due_dropped", KV("outcome", outcome),
              KV("series_id", (const char *)due->series_id.text),
@@ -148,13 +152,14 @@ static void store_next(struct occurrence_make *make)
         .skipped = skip_previous(make, birth.now_ms),
         .traceparent = make->flow.traceparent,
         .now_ms = birth.now_ms,
+        .room = (int64_t)ROOM_FACTOR * make->app->config->tasks_max,
     };
 
     series_make_next(&make->state.series, &make->due, &birth, &make->task);
     write.data = write_data(&make->task, arena);
     if (write.skipped != NULL)
         write.skipped_data = write_data(write.skipped, arena);
-    series_store_add(&call, &write, &make->is_made);
+    series_store_add(&call, &write, &make->written);
 }
 
 static void on_series_loaded(void *arg, const struct err *err)
@@ -189,19 +194,49 @@ static void on_occurrence_made(void *arg, const struct err *err)
     struct occurrence_make *make = arg;
     struct err busy = {0};
 
-    if (err == NULL && !make->is_made && make->n_tries < TRIES_MAX) {
+    if (err == NULL && make->written == OCCURRENCE_MOVED && make->n_tries < TRIES_MAX) {
         load_series(make);
         return;
     }
-    if (err == NULL && !make->is_made) {
+    if (err == NULL && make->written == OCCURRENCE_MOVED) {
         err_set(&busy, ERR_UNAVAILABLE, "others changed the series %d times in a row", TRIES_MAX);
         err = &busy;
     }
-    if (err == NULL) {
-        tell(make, "made");
+    if (err == NULL)
+        tell(make, make->written == OCCURRENCE_MADE ? "made" : "no_room");
+    if (err == NULL && make->written == OCCURRENCE_MADE)
         service_wake_relay(&make->app->service);
-    }
     flow_resume(&make->flow, err);
+}
+
+/* As if the user had stopped it, so that he and whoever copies his tasks sees what became of it. */
+static enum flow_next stop_without_room(struct flow *flow)
+{
+    struct occurrence_make *make = (struct occurrence_make *)flow;
+
+    if (make->written != OCCURRENCE_NO_ROOM || !make->state.has_newest)
+        return FLOW_NEXT;
+    make->stop = (struct task_apply){
+        .app = make->app,
+        .arena = &flow->arena,
+        .job = {.op = TASK_STOP,
+                .owner_id = make->owner_id,
+                .id = make->state.newest.id,
+                .traceparent = flow->traceparent},
+        .done = on_stopped,
+        .arg = make,
+    };
+    return task_apply_start(&make->stop, &flow->err) ? FLOW_WAIT : flow_fail(flow);
+}
+
+/* What was purged or stopped meanwhile, or has a next one, needs no stop. */
+static void on_stopped(void *arg, const struct err *err)
+{
+    struct occurrence_make *make = arg;
+    const bool is_needless =
+        err != NULL && (err->code == ERR_NOT_FOUND || err->code == ERR_CONFLICT);
+
+    flow_resume(&make->flow, is_needless ? NULL : err);
 }
 
 static void answer_and_free(struct flow *flow)

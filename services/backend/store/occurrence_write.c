@@ -6,27 +6,29 @@
 /* 1 owner  2 series  3 its revision as it was read  4 event  5 now  6 traceparent
  * 7 new task  8 its data  9 skipped task  10 its version as it will be  11 its data
  * 12 to 15 ids of the events  16 to 37 the columns of the new task (task_row_add)
- * 38 newest task  39 its version as it was read
+ * 38 newest task  39 its version as it was read  40 how many tasks there may be
  *
  * The owner's row is locked first, as by every change, then series and newest task, which may be
- * skipped or in the trash, are read as they are by then. Only when both are as they were does the
- * event count as handled; all else hangs on that. The one that is skipped takes the first seq, and
- * its events go first. */
+ * skipped or in the trash, are read as they are by then. Only when both are as they were, and there is
+ * room, does the event count as handled; all else hangs on that. The one that is skipped takes the
+ * first seq, and its events go first. */
 const struct pg_statement OCCURRENCE_ADD = {
     "occurrence_add",
     "WITH owner AS ("
-    "  SELECT seq FROM account WHERE id = $1::uuid FOR NO KEY UPDATE), "
+    "  SELECT seq, task_count FROM account WHERE id = $1::uuid FOR NO KEY UPDATE), "
     "held AS ("
     "  SELECT s.revision FROM series s JOIN owner ON true"
     "  WHERE s.owner_id = $1 AND s.id = $2::uuid FOR NO KEY UPDATE OF s), "
     "previous AS ("
     "  SELECT t.version FROM task t JOIN owner ON true"
     "  WHERE t.owner_id = $1 AND t.id = $38::uuid FOR NO KEY UPDATE OF t), "
-    "fresh AS ("
-    "  INSERT INTO inbox (event_id)"
-    "  SELECT $4::uuid FROM held LEFT JOIN previous ON true"
+    "ready AS ("
+    "  SELECT owner.task_count < $40::bigint AS has_room"
+    "  FROM owner JOIN held ON true LEFT JOIN previous ON true"
     "  WHERE held.revision = $3::bigint"
-    "    AND ($38 IS NULL OR previous.version = $39::bigint)"
+    "    AND ($38 IS NULL OR previous.version = $39::bigint)), "
+    "fresh AS ("
+    "  INSERT INTO inbox (event_id) SELECT $4::uuid FROM ready WHERE has_room"
     "  ON CONFLICT DO NOTHING RETURNING 1), "
     "drawn AS ("
     "  UPDATE account SET task_count = task_count + 1,"
@@ -54,13 +56,13 @@ const struct pg_statement OCCURRENCE_ADD = {
     "    ($15, '" TOPIC_TASK_UPDATES "', '" EVENT_UPDATE_TASK "', $7::text, 0, $8)"
     "  ) AS e (id, topic, type, subject, back, data)"
     "  WHERE e.data IS NOT NULL ORDER BY e.back DESC) "
-    "SELECT count(*) FROM drawn",
+    "SELECT EXISTS (SELECT FROM drawn), EXISTS (SELECT FROM ready WHERE NOT has_room)",
 };
 
 /* A write on its way. */
 struct occurrence_writing {
     struct store_call call;
-    bool *is_made;
+    enum occurrence_written *written;
 };
 
 static void add_new_id(struct pg_params *params, int64_t now_ms)
@@ -96,17 +98,18 @@ static void add_params(struct pg_params *params, const struct occurrence_write *
         add_new_id(params, write->now_ms);
     task_row_add(params, task);
     add_task_version(params, write->newest);
+    pg_add_int(params, write->room);
 }
 
 static pg_done_fn on_written;
 
 void series_store_add(const struct store_call *call, const struct occurrence_write *write,
-                      bool *is_made)
+                      enum occurrence_written *written)
 {
     struct occurrence_writing *writing = ARENA_NEW(call->arena, struct occurrence_writing);
     struct pg_params params;
 
-    *writing = (struct occurrence_writing){*call, is_made};
+    *writing = (struct occurrence_writing){*call, written};
     pg_params_init(&params, call->arena);
     add_params(&params, write);
     pg_query(call->pool, &OCCURRENCE_ADD, &params, on_written, writing);
@@ -116,6 +119,10 @@ static void on_written(void *arg, const struct pg_rows *rows, const struct err *
 {
     struct occurrence_writing *writing = arg;
 
-    *writing->is_made = err == NULL && pg_int(rows, 0, 0) > 0;
+    *writing->written = OCCURRENCE_MOVED;
+    if (err == NULL && pg_bool(rows, 0, 0))
+        *writing->written = OCCURRENCE_MADE;
+    else if (err == NULL && pg_bool(rows, 0, 1))
+        *writing->written = OCCURRENCE_NO_ROOM;
     writing->call.done(writing->call.arg, err);
 }

@@ -59,10 +59,16 @@ struct occurrence_write {
     const char *skipped_data;
     const char *traceparent;
     int64_t now_ms;
+    int64_t room; /* as many tasks an owner may have with it */
 };
-/** Store it, unless series or newest task have moved on since they were read: then nothing happens,
- *  and `*is_made` is false. */
+enum occurrence_written {
+    OCCURRENCE_MOVED, /* nothing happened: series or newest task are not what they were, or the event is
+                         known */
+    OCCURRENCE_MADE,
+    OCCURRENCE_NO_ROOM, /* nothing happened */
+};
+/** Store it, unless series or newest task have moved on since they were read. */
 void series_store_add(const struct store_call *call, const struct occurrence_write *write,
-                      bool *is_made);
+                      enum occurrence_written *written);
 
 #endif
