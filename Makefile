@@ -182,8 +182,8 @@ stop: ## stop what `make run` started
 status: ## show the processes, ports and addresses
 	@scripts/stack status --dir '$(DIR)' || [ $$? -eq 3 ]
 
-test: ## install what is missing, run unit, service and end-to-end tests, end with counts
-	@scripts/setup test
+test: ## install what is missing, check the chart, run unit, service and end-to-end tests, end with counts
+	@scripts/setup test k8s
 	@scripts/run-tests
 
 unit: ## unit tests under ASan and UBSan
