@@ -79,6 +79,23 @@ def test_counted_from_completion_it_shows_what_comes_if_each_is_done_when_due(se
     )
     assert [i["local"][:10] for i in answer["instants"]] == ["2026-11-20", "2026-11-23", "2026-11-26"]
     assert answer["ended"] is True
+    assert {i["moved"] for i in answer["instants"]} == {None}
+
+
+def test_counted_from_completion_it_says_why_one_moved_too(service: Service) -> None:
+    """Each from the day before it: what was moved once does not stay moved."""
+    question = {"anchor": "completion", "count": 3}
+    answer = preview(service, rule="daily", due_at="2026-03-28T01:30:00Z", time_zone=BERLIN, **question)
+    assert [i["local"][5:16] for i in answer["instants"]] == ["03-28T02:30", "03-29T03:30", "03-30T02:30"]
+    assert [i["moved"] is None for i in answer["instants"]] == [True, False, True]
+    assert "02:30 does not exist on 2026-03-29" in answer["instants"][1]["moved"]
+    answer = preview(service, rule="monthly", due_at="2026-01-31T12:00:00Z", time_zone="UTC", **question)
+    assert [i["local"][:10] for i in answer["instants"]] == ["2026-01-31", "2026-02-28", "2026-03-28"]
+    assert [i["moved"] for i in answer["instants"]] == [
+        None,
+        "February 2026 has no 31st; its last day, the 28th, instead",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,12 @@ static const int period_hours[] = {
 };
 
 /** 0 is no instant: the rule has ended. */
-static struct next make_at(int64_t due_at)
+static struct next make_at(const struct series_rule *series, struct expanded how)
 {
-    return (struct next){.kind = due_at == 0 ? NEXT_ENDED : NEXT_MAKE, .due_at = due_at};
+    return (struct next){.kind = how.at == 0 ? NEXT_ENDED : NEXT_MAKE,
+                         .due_at = how.at,
+                         .how = how,
+                         .start = series->start};
 }
 
 static struct next wait_until(int64_t at)
@@ -21,35 +24,36 @@ static struct next wait_until(int64_t at)
     return (struct next){.kind = NEXT_WAIT, .wait_until = at};
 }
 
-/** Return the first instant of the rule after `at`; 0 when there is none. */
-static int64_t find_first(const struct series_rule *series, int64_t at)
+/** Return the first instant of the rule after `at`; at 0 when there is none. */
+static struct expanded find_first(const struct series_rule *series, int64_t at)
 {
     struct expansion *expansion = expansion_new(&series->rule, &series->start, series->zone);
     struct expanded found;
-    bool ok = expansion_after(expansion, at, &found);
 
+    if (!expansion_after(expansion, at, &found))
+        found = (struct expanded){0};
     expansion_free(expansion);
-    return ok ? found.at : 0;
+    return found;
 }
 
-/** Return the latest instant of the rule after `after` and not after `last`; 0 when there is none.
+/** Return the latest instant of the rule after `after` and not after `last`; at 0 when there is none.
  *  Going back from `last` in growing windows, so that a long time away costs no long walk. */
-static int64_t find_latest(const struct series_rule *series, int64_t after, int64_t last)
+static struct expanded find_latest(const struct series_rule *series, int64_t after, int64_t last)
 {
     struct expansion *expansion = expansion_new(&series->rule, &series->start, series->zone);
     int64_t window = (int64_t)period_hours[series->rule.freq] * MS_AN_HOUR * series->rule.interval *
                      WINDOW_PERIODS;
-    int64_t found = 0, from = last;
-    struct expanded next;
+    int64_t from = last;
+    struct expanded next, found = {0};
 
-    while (found == 0 && from > after) {
+    while (found.at == 0 && from > after) {
         bool ok;
 
         /* with COUNT each try walks from the start: one is enough */
         from = series->rule.count > 0 || last - after < window ? after : last - window;
         for (ok = expansion_after(expansion, from, &next); ok && next.at <= last;
              ok = expansion_next(expansion, &next))
-            found = next.at;
+            found = next;
         window *= WINDOW_GROWTH;
     }
     expansion_free(expansion);
@@ -71,46 +75,45 @@ static struct next decide_catch_up(const struct series_rule *series,
                                    const struct series_newest *newest, int64_t now_ms)
 {
     int64_t oldest = now_ms - CATCH_UP_DAYS * INT64_C(24) * MS_AN_HOUR;
-    int64_t first =
+    struct expanded first =
         find_first(series, oldest > newest->scheduled_at ? oldest : newest->scheduled_at);
 
     int64_t begin;
 
-    if (first == 0)
+    if (first.at == 0)
         return (struct next){.kind = NEXT_ENDED};
-    begin = begin_of(series, newest, first);
-    return newest->ended_at != 0 || begin <= now_ms ? make_at(first) : wait_until(begin);
+    begin = begin_of(series, newest, first.at);
+    return newest->ended_at != 0 || begin <= now_ms ? make_at(series, first) : wait_until(begin);
 }
 
 static struct next decide_collapse(const struct series_rule *series,
                                    const struct series_newest *newest)
 {
-    int64_t first;
-
     if (newest->ended_at == 0)
         return wait_until(0);
-    first = find_first(series, newest->ended_at > newest->scheduled_at ? newest->ended_at
-                                                                       : newest->scheduled_at);
-    return make_at(first);
+    return make_at(series, find_first(series, newest->ended_at > newest->scheduled_at
+                                                  ? newest->ended_at
+                                                  : newest->scheduled_at));
 }
 
 static struct next decide_skip(const struct series_rule *series, const struct series_newest *newest,
                                int64_t now_ms)
 {
     bool is_open = newest->ended_at == 0;
-    int64_t latest = find_latest(series, newest->scheduled_at, is_open ? now_ms : newest->ended_at);
+    struct expanded latest =
+        find_latest(series, newest->scheduled_at, is_open ? now_ms : newest->ended_at);
+    struct expanded first;
     struct next next;
-    int64_t first;
 
-    if (latest != 0) {
-        next = make_at(latest);
+    if (latest.at != 0) {
+        next = make_at(series, latest);
         next.skips_previous = is_open;
         return next;
     }
     first = find_first(series, newest->scheduled_at);
-    if (first == 0)
+    if (first.at == 0)
         return (struct next){.kind = NEXT_ENDED};
-    return is_open ? wait_until(first) : make_at(first);
+    return is_open ? wait_until(first.at) : make_at(series, first);
 }
 
 /** An hourly rule begins anew at the minute of the end: "8 hours after" knows no time of day. */
@@ -119,7 +122,7 @@ static struct next decide_after_completion(const struct series_rule *series,
 {
     const struct rule *rule = &series->rule;
     struct series_rule anew = *series;
-    int64_t begins_at, first;
+    int64_t begins_at;
 
     if (newest->ended_at == 0)
         return wait_until(0);
@@ -133,8 +136,8 @@ static struct next decide_after_completion(const struct series_rule *series,
         anew.start.minute = series->start.minute;
     }
     begins_at = zone_instant(series->zone, &anew.start, NULL);
-    first = find_first(&anew, begins_at > newest->ended_at ? begins_at : newest->ended_at);
-    return make_at(first);
+    return make_at(&anew,
+                   find_first(&anew, begins_at > newest->ended_at ? begins_at : newest->ended_at));
 }
 
 struct next next_decide(const struct series_rule *series, const struct series_newest *newest,

@@ -37,7 +37,9 @@ enum next_kind {
 
 struct next {
     enum next_kind kind;
-    int64_t due_at;      /* NEXT_MAKE */
+    int64_t due_at; /* NEXT_MAKE, and how the rule gave it, counted from `start`: */
+    struct expanded how;
+    struct local_time start;
     bool skips_previous; /* NEXT_MAKE: the newest is still open, and this one takes its place */
     int64_t wait_until;
 };

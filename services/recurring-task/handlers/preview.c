@@ -125,20 +125,20 @@ static enum flow_next read_rule(struct flow *flow)
     return FLOW_NEXT;
 }
 
-static void write_instant(struct json_out *json, const struct preview *preview, int64_t at,
-                          const struct expanded *expanded)
+/* How the rule gave the instant, and the start that it was counted from. */
+static void write_instant(struct json_out *json, const struct preview *preview,
+                          const struct expanded *how, const struct local_time *start)
 {
-    const struct local_time shown = zone_local(preview->zone, at);
+    const struct local_time shown = zone_local(preview->zone, how->at);
     char local[LOCAL_TIME_SIZE];
     struct buf why;
 
     buf_init(&why);
     local_time_write(&shown, local);
     json_open_object(json, NULL);
-    json_time(json, "at", at);
+    json_time(json, "at", how->at);
     json_text(json, "local", local);
-    if (expanded != NULL &&
-        words_of_move(expanded, &preview->start, preview->input.time_zone, preview->zone, &why))
+    if (words_of_move(how, start, preview->input.time_zone, preview->zone, &why))
         json_text(json, "moved", buf_text(&why));
     else
         json_null(json, "moved");
@@ -154,7 +154,7 @@ static bool write_expanded(struct json_out *json, const struct preview *preview)
     bool has_next = expansion_next(expansion, &next);
 
     for (int64_t i = 0; i < preview->input.count && has_next; i++) {
-        write_instant(json, preview, next.at, &next);
+        write_instant(json, preview, &next, &preview->start);
         has_next = expansion_next(expansion, &next);
     }
     expansion_free(expansion);
@@ -171,13 +171,14 @@ static bool write_completed(struct json_out *json, const struct preview *preview
         .start = preview->start,
         .from = 1,
     };
-    struct next next = {.kind = NEXT_MAKE,
-                        .due_at = zone_instant(preview->zone, &preview->start, NULL)};
+    struct next next = {.kind = NEXT_MAKE, .start = preview->start};
 
+    next.how.local = preview->start;
+    next.due_at = next.how.at = zone_instant(preview->zone, &preview->start, &next.how.fit);
     for (int64_t i = 1; i <= preview->input.count && next.kind == NEXT_MAKE; i++) {
         const struct series_newest newest = {i, next.due_at, next.due_at};
 
-        write_instant(json, preview, next.due_at, NULL);
+        write_instant(json, preview, &next.how, &next.start);
         next = next_decide(&series, &newest, next.due_at);
     }
     return next.kind != NEXT_MAKE;
