@@ -125,7 +125,7 @@ def judge_audit(stack: Stack, verdict: Verdict) -> None:
     """The chains whole, and every number of the backend arrived."""
     verified = stack.run("audit", "verify", "--patience", "0")
     findings = [line for line in verified.stdout.splitlines() if line.startswith(("fault:", "hole:", "warning:"))]
-    said = (verified.stdout + verified.stderr).strip().splitlines()
+    said = (verified.stderr + verified.stdout).strip().splitlines()  # how far it is goes to stderr
     verdict.rows.append(Row("audit verify", 0, len(findings), said[-1] if said else ""))
     if verified.returncode != 0:
         verdict.wrong.append(f"audit verify ended with {verified.returncode}: {' | '.join(said[-5:])}")
