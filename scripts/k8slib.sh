@@ -115,7 +115,10 @@ run_with() {
 }
 
 CHILD=''
-end_child() { [[ -z $CHILD ]] || kill "$CHILD" 2>/dev/null || true; }
+end_child() {
+    [[ -z $CHILD ]] || kill "$CHILD" 2>/dev/null || true
+    [[ -z ${SAID-} ]] || rm -rf "$SAID"
+}
 trap end_child EXIT
 
 # run_long WHAT STATE COMMAND…: say it, run it with its output kept for the case that it fails, and say
@@ -207,21 +210,49 @@ confirm() {
     [[ $answer == yes ]] || fail "$1: nothing was changed" "scripts/$NAME with the same options and --yes"
 }
 
-# What is not ready in the namespace, for run_long.
+# What is not ready in the namespace, in a few words, for run_long.
 not_ready() {
-    kc get pods --no-headers 2>/dev/null | awk '{ split($2, n, "/") }
-        $3 != "Completed" && n[1] != n[2] { printf "%s %s %s", (found++ ? "," : ": not ready:"), $1, $3 }' || true
+    kc get pods --no-headers 2>/dev/null | awk '$3 == "Completed" { next } { all++; split($2, n, "/") }
+        n[1] == n[2] { ready++; next } found++ < 4 { text = text ", " $1 " " $3 }
+        END { if (all) printf ": %d of %d pods ready%s%s", ready, all, text, (found > 4 ? ", …" : "") }' || true
 }
 
-# What went wrong, as far as the cluster still tells: jobs that failed, and its last warnings.
+# The same, and keep what containers said that failed: helm takes the pods of a failed release away.
+SAID='' # a folder
+keep_what_is_said() { SAID=$(mktemp -d); }
+not_ready_and_why() {
+    not_ready
+    keep_logs
+}
+
+keep_logs() {
+    local pod container
+    while read -r pod container; do
+        [[ -n $container && ! -s $SAID/$container ]] || continue
+        kc logs "$pod" -c "$container" --previous --tail 4 >"$SAID/$container" 2>/dev/null \
+            || kc logs "$pod" -c "$container" --tail 4 >"$SAID/$container" 2>/dev/null || true
+    done < <(kc get pods -o json 2>/dev/null | python3 -c '
+import json, sys
+for pod in json.load(sys.stdin)["items"]:
+    status = pod["status"]
+    for one in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
+        ended = one["state"].get("terminated") or one.get("lastState", {}).get("terminated")
+        if ended and ended["exitCode"]:
+            print(pod["metadata"]["name"], one["name"])' 2>/dev/null)
+}
+
+# What went wrong, as far as it is known: what failed containers said, and the last warnings.
 show_trouble() {
-    local job
-    for job in $(kc get jobs -o jsonpath='{range .items[?(@.status.failed)]}{.metadata.name} {end}' 2>/dev/null); do
-        printf -- '-- job %s:\n' "$job" >&2
-        kc logs "job/$job" --all-containers --tail 15 >&2 2>&1 || true
+    local file
+    [[ -n $SAID ]] || keep_what_is_said
+    keep_logs
+    for file in "$SAID"/*; do
+        [[ -s $file ]] || continue
+        echo "-- container ${file##*/} failed, and said:" >&2
+        cut -c1-400 "$file" >&2
     done
     echo "-- the last warnings of the namespace:" >&2
-    kc get events --field-selector type=Warning --sort-by .lastTimestamp \
+    kc get events --field-selector type=Warning --sort-by .lastTimestamp --no-headers \
         -o custom-columns=AT:.lastTimestamp,WHAT:.involvedObject.name,WHY:.reason,SAYS:.message 2>/dev/null \
         | tail -n 8 | cut -c1-220 >&2 || true
 }
