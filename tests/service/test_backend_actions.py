@@ -22,7 +22,7 @@ from support.live import sign
 from support.service import Service
 from support.waiting import LIMIT_S, wait_for
 
-SETTINGS = {**api.SETTINGS, "PURGE_INTERVAL_S": "1", "DB_LIMIT_MS": "1000"}
+SETTINGS = {**api.SETTINGS, "PURGE_INTERVAL_S": "1"}
 WEEK_S = 7 * 86400
 ACTIONS = ("complete", "snooze_10m", "snooze_1h", "snooze_tomorrow")
 
@@ -314,7 +314,8 @@ def test_a_title_is_text_and_nothing_else(ada: User) -> None:
     assert html.unescape(shown) == title and "<" not in shown
 
 
-def test_an_outage_is_said_and_costs_nothing(ada: User) -> None:
+def test_an_outage_is_said_and_costs_nothing(service_maker, database) -> None:
+    ada = User(service_maker(database, settings={**SETTINGS, "DB_LIMIT_MS": "2000"}).start())
     task = add_task(ada)
     link = token(ada, task)
     with ada.service.database.connect("backend") as lock:

@@ -18,7 +18,7 @@ from support.service import Service
 from support.waiting import wait_for
 
 SERVICE = "backend"
-SETTINGS = {**api.SETTINGS, "RELAY_POLL_MS": "20", "DB_LIMIT_MS": "20000"}
+SETTINGS = {**api.SETTINGS, "RELAY_POLL_MS": "20"}
 ROUNDS = 12
 
 

@@ -230,7 +230,7 @@ def test_a_batch_that_a_crash_broke_off_goes_on_where_it_stopped(service_maker, 
 
 def test_when_the_database_does_not_answer_the_rest_is_not_tried(service_maker, cluster) -> None:
     database = cluster.new_database()
-    service = service_maker(database, settings={**SETTINGS, "DB_LIMIT_MS": "300"}).start()
+    service = service_maker(database, settings={**SETTINGS, "DB_LIMIT_MS": "2000"}).start()
     ada = User(service)
     before = seq_of(service, ada)
     with database.connect("backend") as db:

@@ -55,7 +55,7 @@ def filled(cluster: Cluster) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def plans(service_maker, filled: Database, cluster: Cluster) -> list[str]:
     """The plans of all statements that ran while a hundred were due, and again, and again."""
-    service: Service = service_maker(filled, settings={"DUE_POLL_MS": "50"}).start()
+    service: Service = service_maker(filled, settings={"DUE_POLL_MS": "50", "DB_LIMIT_MS": "20000"}).start()
     for turn in range(1, 9):  # from the sixth on, a prepared statement's plan may be generic
         filled.execute(
             SCHEMA,
