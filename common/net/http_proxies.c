@@ -34,7 +34,7 @@ static bool read_range(const char *text, struct http_proxies *proxies)
 
     if (strlen(text) >= sizeof range)
         return false;
-    strcpy(range, text);
+    memcpy(range, text, strlen(text) + 1);
     slash = strchr(range, '/');
     if (slash != NULL)
         *slash = '\0';
