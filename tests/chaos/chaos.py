@@ -165,6 +165,8 @@ def run(options: Options) -> Verdict:
     settings = {**SETTINGS}
     if "reminders" in options.work:
         settings |= {"notification:LEASE_MS": str(options.lease_ms), "USER_ADDRESS_LOOPBACK": "true"}
+        # a sidecar may be away for minutes: what was tried nine times by then would wait for nine minutes more
+        settings |= {"notification:SEND_RETRY_MAX_MS": "10000"}
     with contextlib.ExitStack() as closing:
         sinks = closing.enter_context(Sinks(options.seed))
         stack = Stack(options.broker, options.binaries, settings, REPLICAS)
