@@ -4,7 +4,6 @@ A fact is a function that yields what breaks it; a fact that finds nothing to lo
 
 from . import CONTROL_PLANE, SERVICES, Cluster
 
-AUTOSCALED = ("backend", "websocket")
 
 
 class Facts:
@@ -152,9 +151,8 @@ class Facts:
 
     def autoscalers(self):
         there = {h["metadata"]["name"]: h for h in self.cluster.items("horizontalpodautoscalers")}
-        for service in AUTOSCALED:
-            if service not in there:
-                yield f"{service}: no HorizontalPodAutoscaler"
+        if "backend" not in there:
+            yield "backend: no HorizontalPodAutoscaler"
         for name, scaler in there.items():
             conditions = {c["type"]: c for c in scaler.get("status", {}).get("conditions", [])}
             active = conditions.get("ScalingActive", {})
