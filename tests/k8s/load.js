@@ -160,7 +160,7 @@ export default function round() {
 
 // With a key, as a careful client does: a request that was cut off is sent again, and must not add twice.
 function addTask(tag, isDaily) {
-    const body = { title: `k6 ${tag}`, tags: [tag], priority: "medium" };
+    const body = { title: `k6 ${tag}`, tags: [tag], priority: "normal" };
     if (isDaily) {
         body.due_at = new Date(Date.now() + 3600e3).toISOString();
         body.recurrence = "daily";
