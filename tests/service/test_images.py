@@ -71,6 +71,8 @@ def add(tar: tarfile.TarFile, name: str, data: bytes, **fields: Any) -> None:
 def layer(files: dict[str, tuple[str, int]], **fields: Any) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
+        for folder in sorted({str(parent) for name in files for parent in pathlib.PurePath(name).parents} - {"."}):
+            add(tar, folder, b"", mode=0o755, type=tarfile.DIRTYPE)
         for name, (text, mode) in files.items():
             add(tar, name, text.encode(), mode=mode, **fields)
     return out.getvalue()
