@@ -121,11 +121,13 @@ static PGresult *run_query(PGconn *pg, const char *sql, const char *const *value
 }
 
 /* Whether the server itself said no, and is not on its way up or down: SQLSTATE 57P03 has no field
- * in a failed connection. */
+ * in a failed connection. That it wants a password that the URL lacks, libpq says without it. */
 static bool is_final(const PGconn *pg)
 {
     const char *message = PQerrorMessage(pg);
 
+    if (PQconnectionNeedsPassword(pg))
+        return true;
     return strstr(message, "FATAL:") != NULL && strstr(message, "the database system is") == NULL;
 }
 

@@ -221,12 +221,14 @@ static void test_a_server_that_is_not_there_is_waited_for_and_a_refusal_is_final
     assert_int_equal(err.code, ERR_UNAVAILABLE);
     assert_true(time(NULL) >= began + 1);
 
-    snprintf(url, sizeof url, "%s%cuser=nobody_here", database_url(),
+    snprintf(url, sizeof url, "%s%cuser=nobody_here&password=wrong", database_url(),
              strchr(database_url(), '?') != NULL ? '&' : '?');
     job.url = url;
     job.wait_s = 3600;
     assert_false(migrate_run(&job, 2, argv, stdout, &err));
     assert_non_null(strstr(err.text, "nobody_here"));
+    *strrchr(url, '&') = '\0'; /* no password */
+    assert_false(migrate_run(&job, 2, argv, stdout, &err));
 }
 
 /* A service's own role must not write what its schema's owner will run. */
