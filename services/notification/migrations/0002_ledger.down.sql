@@ -7,7 +7,8 @@ ALTER TABLE task
   DROP COLUMN scheduled_version,
   DROP COLUMN unscheduled,
   DROP COLUMN mark,
-  DROP COLUMN reminders;
+  DROP COLUMN reminders,
+  DROP COLUMN updated_at;
 DROP INDEX app_user_digest;
 DROP INDEX app_user_unspread;
 ALTER TABLE app_user

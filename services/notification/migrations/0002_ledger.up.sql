@@ -15,6 +15,7 @@ CREATE INDEX app_user_unspread ON app_user (id) WHERE spread_after IS NOT NULL;
 CREATE INDEX app_user_digest ON app_user (digest_next_at) WHERE digest_next_at IS NOT NULL;
 
 ALTER TABLE task
+  ADD COLUMN updated_at timestamptz,
   ADD COLUMN reminders jsonb,                      -- NULL: none
   ADD COLUMN mark bigint NOT NULL DEFAULT 0,       -- counts what made it unscheduled
   ADD COLUMN unscheduled boolean NOT NULL DEFAULT false, -- the ledger does not follow it yet
