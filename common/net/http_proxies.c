@@ -74,13 +74,8 @@ bool http_proxies_has(const struct http_proxies *proxies, const char *address)
 
     if (read_address(address, bytes) == 0)
         return false;
-    for (size_t i = 0; i < proxies->n_ranges; i++) {
-        const unsigned char *start = proxies->ranges[i].start;
-        int n_bytes = proxies->ranges[i].n_bits / 8, n_bits = proxies->ranges[i].n_bits % 8;
-
-        if (memcmp(bytes, start, (size_t)n_bytes) == 0 &&
-            (n_bits == 0 || (bytes[n_bytes] ^ start[n_bytes]) >> (8 - n_bits) == 0))
+    for (size_t i = 0; i < proxies->n_ranges; i++)
+        if (address_range_has(&proxies->ranges[i], bytes))
             return true;
-    }
     return false;
 }

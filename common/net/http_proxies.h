@@ -7,15 +7,13 @@
 #include <stddef.h>
 
 #include "common/base/err.h"
+#include "common/net/address_range.h"
 
 enum { HTTP_PROXIES_MAX = 16 };
 
 /** A plain value. IPv4 ranges are kept as those of IPv4-mapped addresses. */
 struct http_proxies {
-    struct {
-        unsigned char start[16];
-        int n_bits;
-    } ranges[HTTP_PROXIES_MAX];
+    struct address_range ranges[HTTP_PROXIES_MAX];
     size_t n_ranges;
 };
 

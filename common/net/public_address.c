@@ -8,13 +8,11 @@
 #include <string.h>
 #include <strings.h>
 
-/* A range of addresses: the first `n_bits` of it. Those that are listed are not public. */
+#include "common/net/address_range.h"
+
+/* A range of addresses: the first `n_bits` of it. */
 struct range4 {
     uint32_t start;
-    int n_bits;
-};
-struct range6 {
-    unsigned char start[16];
     int n_bits;
 };
 
@@ -42,14 +40,14 @@ static const struct range4 special4[] = {
     {IP4(240, 0, 0, 0), 4},      /* reserved, broadcast */
 };
 
-static const struct range6 loopback6 = {{[15] = 1}, 128};
-static const struct range6 mapped6 = {{[10] = 0xFF, 0xFF}, 96};    /* RFC 4291 §2.5.5.2 */
-static const struct range6 nat64 = {{0x00, 0x64, 0xFF, 0x9B}, 96}; /* RFC 6052 §2.1 */
-static const struct range6 six_to_four = {{0x20, 0x02}, 16};       /* RFC 3056 §2 */
-static const struct range6 global_unicast = {{0x20}, 3};           /* RFC 4291 §2.4 */
+static const struct address_range loopback6 = {{[15] = 1}, 128};
+static const struct address_range mapped6 = {{[10] = 0xFF, 0xFF}, 96};    /* RFC 4291 §2.5.5.2 */
+static const struct address_range nat64 = {{0x00, 0x64, 0xFF, 0x9B}, 96}; /* RFC 6052 §2.1 */
+static const struct address_range six_to_four = {{0x20, 0x02}, 16};       /* RFC 3056 §2 */
+static const struct address_range global_unicast = {{0x20}, 3};           /* RFC 4291 §2.4 */
 
 /* Inside global unicast: IANA IPv6 Special-Purpose Address Registry. */
-static const struct range6 special6[] = {
+static const struct address_range special6[] = {
     {{0x20, 0x01}, 23},             /* protocol assignments: Teredo, benchmarking, ORCHID */
     {{0x20, 0x01, 0x0D, 0xB8}, 32}, /* documentation */
     {{0x3F, 0xFF}, 20},             /* documentation */
@@ -85,14 +83,6 @@ static bool is_within4(uint32_t address, const struct range4 *range)
     return (address ^ range->start) >> (32 - range->n_bits) == 0;
 }
 
-static bool is_within6(const unsigned char *address, const struct range6 *range)
-{
-    int n_bytes = range->n_bits / 8, n_bits = range->n_bits % 8;
-
-    return memcmp(address, range->start, (size_t)n_bytes) == 0 &&
-           (n_bits == 0 || (address[n_bytes] ^ range->start[n_bytes]) >> (8 - n_bits) == 0);
-}
-
 static bool is_allowed4(const struct address_policy *policy, uint32_t address)
 {
     if (address >> 24 == 127)
@@ -110,16 +100,16 @@ static uint32_t embedded4(const unsigned char *bytes)
 
 static bool is_allowed6(const struct address_policy *policy, const unsigned char *address)
 {
-    if (is_within6(address, &mapped6) || is_within6(address, &nat64))
+    if (address_range_has(&mapped6, address) || address_range_has(&nat64, address))
         return is_allowed4(policy, embedded4(address + 12));
-    if (is_within6(address, &six_to_four))
+    if (address_range_has(&six_to_four, address))
         return is_allowed4(policy, embedded4(address + 2));
-    if (is_within6(address, &loopback6))
+    if (address_range_has(&loopback6, address))
         return policy->allows_loopback;
     for (size_t i = 0; i < sizeof special6 / sizeof special6[0]; i++)
-        if (is_within6(address, &special6[i]))
+        if (address_range_has(&special6[i], address))
             return false;
-    return is_within6(address, &global_unicast);
+    return address_range_has(&global_unicast, address);
 }
 
 bool address_is_allowed(const struct address_policy *policy, const struct sockaddr *address)
