@@ -5,8 +5,8 @@
 
 #include "common/dapr/invoke.h"
 #include "common/json/json_out.h"
+#include "common/net/http_query.h"
 #include "services/backend/app.h"
-#include "services/backend/handlers/task_body.h"
 
 enum { LIMIT_INITIAL = 50, LIMIT_MAX = 200, CURSOR_MAX = 512, ASK_LIMIT_MS = 5000 };
 
@@ -37,7 +37,7 @@ bool asked_page_read_query(struct asked_page *page, struct request *request, str
 {
     page->request = request;
     page->limit = LIMIT_INITIAL;
-    return task_body_read_number(request, "limit", 1, LIMIT_MAX, &page->limit, err) &&
+    return http_query_number(request->req, "limit", 1, LIMIT_MAX, &page->limit, err) &&
            read_cursor(page, err);
 }
 

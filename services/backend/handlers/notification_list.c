@@ -1,6 +1,7 @@
 /* GET /notifications — what the app showed, the newest first, and how many are unread. */
 #include "common/base/mem.h"
 #include "common/json/json_out.h"
+#include "common/net/http_query.h"
 #include "services/backend/app.h"
 #include "services/backend/handlers/reach_handlers.h"
 #include "services/backend/handlers/task_body.h"
@@ -39,7 +40,7 @@ static enum flow_next read_query(struct flow *flow)
     l->query.limit = LIMIT_INITIAL;
     if (!http_check_query(request->req, names, err) ||
         !task_body_read_flag(request, "unread", &l->query.is_unread, err) ||
-        !task_body_read_number(request, "limit", 1, LIMIT_MAX, &l->query.limit, err))
+        !http_query_number(request->req, "limit", 1, LIMIT_MAX, &l->query.limit, err))
         return flow_fail(flow);
     const char *cursor = http_query(request->req, "cursor", err);
 

@@ -2,9 +2,9 @@
 #include <inttypes.h>
 
 #include "common/base/mem.h"
+#include "common/net/http_query.h"
 #include "services/backend/app.h"
 #include "services/backend/handlers/series_body.h"
-#include "services/backend/handlers/task_body.h"
 #include "services/backend/handlers/task_handlers.h"
 
 enum { LIMIT_INITIAL = 50, LIMIT_MAX = 200 };
@@ -55,9 +55,9 @@ static enum flow_next read_query(struct flow *flow)
     list->limit = LIMIT_INITIAL;
     if (!series_body_read_id(request, &list->id, &flow->err) ||
         !http_check_query(request->req, names, &flow->err) ||
-        !task_body_read_number(request, "limit", 1, LIMIT_MAX, &list->limit, &flow->err))
+        !http_query_number(request->req, "limit", 1, LIMIT_MAX, &list->limit, &flow->err))
         return flow_fail(flow);
-    if (task_body_read_number(request, "cursor", 1, NUMBER_MAX, &list->before, &bad))
+    if (http_query_number(request->req, "cursor", 1, NUMBER_MAX, &list->before, &bad))
         return FLOW_NEXT;
     err_add_field(&flow->err, "cursor", "is not one that this list gave");
     return flow_fail(flow);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "common/net/http_query.h"
 #include "services/backend/domain/etag.h"
 #include "services/backend/domain/time_zone.h"
 
@@ -30,12 +29,6 @@ bool task_body_check_patch(struct task_patch *patch, struct arena *arena, struct
         return ok;
     return err_add_field(err, arena_format(arena, "%stime_zone", path == NULL ? "" : path),
                          "is not a time zone of the IANA database, like Europe/Berlin");
-}
-
-bool task_body_read_number(struct request *request, const char *name, int64_t min, int64_t max,
-                           int64_t *number, struct err *err)
-{
-    return http_query_number(request->req, name, min, max, number, err);
 }
 
 bool task_body_read_flag(struct request *request, const char *name, bool *flag, struct err *err)

@@ -15,10 +15,6 @@ MUST_CHECK bool task_body_check_no_query(struct request *request, struct err *er
 MUST_CHECK bool task_body_check_patch(struct task_patch *patch, struct arena *arena,
                                       struct err *err);
 
-/** Read a whole number from a query parameter; `*number` stays when it is absent. */
-MUST_CHECK bool task_body_read_number(struct request *request, const char *name, int64_t min,
-                                      int64_t max, int64_t *number, struct err *err);
-
 /** Read a query parameter that is true or false; `*flag` stays when it is absent. */
 MUST_CHECK bool task_body_read_flag(struct request *request, const char *name, bool *flag,
                                     struct err *err);

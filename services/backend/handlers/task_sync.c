@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/json/json_out.h"
+#include "common/net/http_query.h"
 #include "services/backend/app.h"
 #include "services/backend/handlers/task_body.h"
 #include "services/backend/handlers/task_handlers.h"
@@ -43,8 +44,9 @@ static enum flow_next read_query(struct flow *flow)
 
     sync->since = -1;
     sync->limit = SYNC_LIMIT_INITIAL;
-    ok = ok && task_body_read_number(request, "since", 0, SEQ_MAX, &sync->since, &flow->err);
-    ok = ok && task_body_read_number(request, "limit", 1, SYNC_LIMIT_MAX, &sync->limit, &flow->err);
+    ok = ok && http_query_number(request->req, "since", 0, SEQ_MAX, &sync->since, &flow->err);
+    ok =
+        ok && http_query_number(request->req, "limit", 1, SYNC_LIMIT_MAX, &sync->limit, &flow->err);
     ok = ok && task_body_read_flag(request, "full", &sync->is_full, &flow->err);
     if (ok && sync->since < 0)
         ok = err_add_field(&flow->err, "since",
