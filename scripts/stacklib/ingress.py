@@ -77,7 +77,7 @@ http {{
         }}
 {mail}        # a mail points at its task's page
         location ~ ^/(tasks/[0-9a-f-]+)?$ {{
-            return 302 /api/docs;
+            proxy_pass http://backend;
         }}
         location / {{
             return 404;
