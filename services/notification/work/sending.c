@@ -200,7 +200,7 @@ static void on_sent(void *arg, enum send_outcome outcome, const char *reason, in
 
 /* ---- how it begins */
 
-static void hand_over(struct sending *sending, int64_t now, int64_t late_ms)
+static void hand_over(struct sending *sending, int64_t late_ms)
 {
     struct claim *claim = &sending->claim;
     struct outgoing_task *tasks =
@@ -219,7 +219,6 @@ static void hand_over(struct sending *sending, int64_t now, int64_t late_ms)
         .traceparent = sending->traceparent,
     };
 
-    (void)now;
     for (size_t i = 0; i < claim->n_tasks; i++)
         tasks[i] = (struct outgoing_task){claim->tasks[i].id, claim->tasks[i].title,
                                           claim->tasks[i].due_at};
@@ -282,7 +281,7 @@ static void begin(struct sending *sending)
         return;
     }
     sending_list_add(&sender->under_way[channel], sending);
-    hand_over(sending, now, late_ms);
+    hand_over(sending, late_ms);
 }
 
 static bool has_room(const struct sender *sender, int channel)
