@@ -32,7 +32,8 @@ static const char SETTINGS_SQL[] =
     "SELECT set_config('statement_timeout', $1, false), set_config('TimeZone', 'UTC', false),"
     " set_config('DateStyle', 'ISO, YMD', false), set_config('bytea_output', 'hex', false),"
     " set_config('standard_conforming_strings', 'on', false),"
-    " set_config('jit', 'off', false)"; /* compiling takes longer than any of our statements */
+    " set_config('jit', 'off', false)," /* compiling takes longer than any of our statements */
+    " set_config('plan_cache_mode', $2, false)";
 
 static void on_connecting(evutil_socket_t fd, short what, void *arg);
 
@@ -85,13 +86,13 @@ static void start_preparing(struct pg_conn *conn)
 {
     const struct pg_pool *pool = conn->set->pool;
     char limit[24];
-    const char *const values[] = {limit};
+    const char *const values[] = {limit, pool->config.plans_once ? "force_generic_plan" : "auto"};
     bool is_sent;
 
     PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
     snprintf(limit, sizeof(limit), "%d", pool->config.limit_ms);
     is_sent = PQsetnonblocking(conn->pg, 1) == 0 && PQenterPipelineMode(conn->pg) == 1 &&
-              PQsendQueryParams(conn->pg, SETTINGS_SQL, 1, NULL, values, NULL, NULL, 0) == 1;
+              PQsendQueryParams(conn->pg, SETTINGS_SQL, 2, NULL, values, NULL, NULL, 0) == 1;
     for (int i = 0; is_sent && i < pool->n_statements; i++)
         is_sent = PQsendPrepare(conn->pg, pool->config.statements[i]->name,
                                 pool->config.statements[i]->sql, 0, NULL) == 1;

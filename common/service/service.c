@@ -142,6 +142,7 @@ static void open_database(struct service *service)
     service->pool = pg_pool_new(&(struct pg_config){.connections = config->db_connections,
                                                     .limit_ms = config->db_limit_ms,
                                                     .statements = service->parts->statements,
+                                                    .plans_once = service->spec->plans_once,
                                                     .loop = service->loop,
                                                     .metrics = service->metrics,
                                                     .log = &service->log});

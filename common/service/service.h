@@ -112,6 +112,7 @@ struct service_spec {
     const struct pg_statement *const
         *statements; /* NULL: no database; NULL-terminated. service adds
                                                      those of outbox and inbox itself */
+    bool plans_once; /* of its statements: see struct pg_config */
     const struct migration *migrations;
     size_t n_migrations;
     bool keeps_inbox;           /* ids of handled events are never purged; else after 30 days */

@@ -102,6 +102,7 @@ void app_make_spec(struct service_spec *spec)
         .keys = config_keys,
         .n_keys = config_n_keys,
         .statements = statements,
+        .plans_once = true,
         .migrations = notification_migrations,
         .n_migrations = notification_migrations_count,
         .app_routes = app_routes,

@@ -22,7 +22,7 @@ const struct pg_statement LEASE_TAKE_OVER = {
     ", claim AS MATERIALIZED (SELECT d.id, d.owner_id FROM dead"
     "  JOIN attempt a ON a.instance = dead.id AND a.ended_at IS NULL"
     "  JOIN delivery d ON d.id = a.delivery_id AND d.claimed_by = dead.id AND d.state = 1"
-    "  ORDER BY d.id LIMIT $5::int)"
+    "  ORDER BY d.id LIMIT 500)"
     ", owner AS MATERIALIZED (SELECT id FROM app_user"
     "  WHERE id IN (SELECT owner_id FROM claim) ORDER BY id FOR UPDATE)"
     ", freed AS (UPDATE delivery d SET state = 2, claimed_by = NULL,"

@@ -5,6 +5,9 @@
 #include "services/notification/domain/schedule.h"
 #include "services/notification/store/ledger_events.h"
 
+/* tasks in a step: a number that the planner knows, since it plans once for all calls */
+#define SCHEDULE_READ_MAX 100
+
 extern const struct pg_statement SCHEDULE_READ, SCHEDULE_APPLY;
 
 /** Return the settings in a JSON object, the initial ones of NULL or of what cannot be read. */
@@ -19,7 +22,7 @@ struct unscheduled {
     struct schedule_job job;                /* without zones, now_ms, age_max_ms, keep_ms */
 };
 
-/** Read the columns of SCHEDULE_READ ($1: how many tasks) into the arena. A row whose JSON cannot be
+/** Read the columns of SCHEDULE_READ into the arena. A row whose JSON cannot be
  *  read has no reminders. */
 struct unscheduled *schedule_read_rows(const struct pg_rows *rows, struct arena *arena,
                                        size_t *n_tasks);

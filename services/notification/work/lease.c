@@ -13,7 +13,7 @@
  * BEATS_UNBROKEN beats a watcher may not notice: who is watched is then silent for the beat before
  * it, the outage and as long again, 1 + 3 + 3 beats of 10. A longer one breaks the watcher's own
  * beats: it counts anew from its return on, and the other is back within 3 s and a beat. */
-enum { BEATS_PER_LEASE = 10, BEATS_UNBROKEN = 3, TAKE_OVER_MAX = 500 };
+enum { BEATS_PER_LEASE = 10, BEATS_UNBROKEN = 3 };
 
 static const char INTERRUPTED[] = "the process that was sending it ended";
 
@@ -224,7 +224,6 @@ static void take_over(struct lease *lease, const struct peer *peer)
     pg_add_int(&params, peer->beats);
     pg_add_time(&params, clock_now_ms());
     pg_add_text(&params, INTERRUPTED);
-    pg_add_int(&params, TAKE_OVER_MAX);
     pg_query(lease->config.pool, &LEASE_TAKE_OVER, &params, on_some_taken, lease);
     arena_clear(&arena);
 }

@@ -8,7 +8,7 @@
 #include "services/notification/store/schedule_store.h"
 #include "services/notification/work/work.h"
 
-enum { TASKS_MAX = 100, CHANGES_MAX = 1000 };
+enum { CHANGES_MAX = 1000 };
 
 struct schedule {
     struct flow flow; /* first member */
@@ -52,7 +52,6 @@ static enum flow_next read_tasks(struct flow *flow)
     struct pg_params params;
 
     pg_params_init(&params, &flow->arena);
-    pg_add_int(&params, TASKS_MAX);
     pg_query(s->work->service->pool, &SCHEDULE_READ, &params, on_tasks_read, s);
     return FLOW_WAIT;
 }
@@ -118,7 +117,7 @@ static enum flow_next compare_tasks(struct flow *flow)
     schedule_columns_init(&s->columns, &flow->arena);
     while (n_compared < s->n_tasks && s->n_changes < CHANGES_MAX)
         compare_task(s, &s->tasks[n_compared++]);
-    s->has_more = n_compared < s->n_tasks || s->n_tasks == TASKS_MAX;
+    s->has_more = n_compared < s->n_tasks || s->n_tasks == SCHEDULE_READ_MAX;
     return FLOW_NEXT;
 }
 
