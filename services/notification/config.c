@@ -2,8 +2,9 @@
 
 const struct config_key config_keys[] = {
     SERVICE_CONFIG_KEYS(struct config, service, "8083", "9083", "3583"),
-    CONFIG_TEXT(struct config, mail_binding, "MAIL_BINDING", "mail", 1, 64,
-                "Dapr output binding that sends mail"),
+    CONFIG_TEXT(
+        struct config, mail_bindings, "MAIL_BINDINGS", "mail,mail-2,mail-3,mail-4", 1, 640,
+        "Dapr output bindings that send mail, with commas between; each one mail at a time"),
     CONFIG_TEXT(struct config, mail_from, "MAIL_FROM", "todo-app <reminders@localhost>", 3, 320,
                 "sender of mails"),
     CONFIG_TEXT(struct config, public_url, "PUBLIC_URL", "http://localhost:8080", 8, 256,

@@ -8,7 +8,7 @@
 
 struct config {
     struct service_config service; /* first member */
-    const char *mail_binding, *mail_from;
+    const char *mail_bindings, *mail_from;
     const char *public_url;   /* of the links in mails, without a slash at its end */
     const char *push_subject; /* whom a push service may write to */
     int mail_limit_ms, push_limit_ms, webhook_limit_ms; /* of one send */

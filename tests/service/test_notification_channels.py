@@ -293,15 +293,17 @@ def test_what_a_mail_server_puts_off_is_tried_again(
     assert [a["reason"] for a in row["attempts"]] == [reason, None]
 
 
-def test_mails_go_one_at_a_time_each_with_every_field(service: Service, sidecar: FakeSidecar) -> None:
+def test_mails_go_through_all_bindings_each_with_every_field(service: Service, sidecar: FakeSidecar) -> None:
     sidecar.hold("POST", "/v1.0/bindings/mail", 0.02)
     people = [Person(service, "email") for _ in range(16)]
+    bindings = set()
     for person in people:
         person.remind()
     for person in people:
         person.row("sent")
         (mail,) = person.ledger.mails()
         assert mail["operation"] == "create"
+        bindings.add(mail["name"])
         assert mail["metadata"] == {
             "emailFrom": "todo-app <reminders@localhost>",
             "emailTo": person.user.email,
@@ -311,6 +313,7 @@ def test_mails_go_one_at_a_time_each_with_every_field(service: Service, sidecar:
         assert person.task.data["title"] in mail["data"]
     attempts = [a for person in people for row in person.ledger.rows() for a in row["attempts"]]
     assert len(attempts) == 16
+    assert bindings == {"mail", "mail-2", "mail-3", "mail-4"}
 
 
 def test_a_sidecar_that_leaves_a_mail_unanswered_is_asked_before_the_next(

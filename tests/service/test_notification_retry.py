@@ -29,6 +29,7 @@ SETTINGS = {
     "RELAY_POLL_MS": "50",
 }
 MAIL = ("POST", "/v1.0/bindings/mail")
+PROBE = ("GET", "/v1.0/healthz/outbound")
 
 
 @pytest.fixture
@@ -161,3 +162,24 @@ def test_64_mails_at_once_to_64_people_go_each_to_its_own_one_at_a_time(
         assert task.data["title"] in mail["data"]
         assert sum(task.data["title"] in b["data"] for b in sidecar.bindings) == 1
     assert sidecar.most_at_once(*MAIL, since_s=begin_s) == 1
+
+
+def test_a_sidecar_that_is_away_costs_each_binding_one_attempt(ledger: Ledger, user: User, sidecar: FakeSidecar) -> None:
+    """What falls due meanwhile waits for it untried, and goes at once when it is back."""
+    bindings, n_mails = 4, 12
+    sidecar.fail(*MAIL, 0)
+    sidecar.fail(*PROBE, 0)
+    began = len(sidecar.calls)
+    tell(sidecar, user.saved(), *[user.task(reminder(at=at(-5))).saved() for _ in range(n_mails)])
+    wait_for("every binding to ask for it again and again", lambda: count_probes(sidecar, began) >= 5 * bindings)
+    ended = [attempt for row in ledger.rows() for attempt in row["attempts"] if attempt["outcome"]]
+    assert [attempt["outcome"] for attempt in ended] == ["refused"] * bindings
+    sidecar.clear_failures()
+    rows = ledger.wait_for_states(*[("email", 1, "sent")] * n_mails)
+    assert sum(len(row["attempts"]) for row in rows) == n_mails + bindings
+    reasons = {a["reason"] for row in rows for a in row["attempts"] if a["outcome"] != "sent"}
+    assert reasons == {"What sends our mail could not be reached."}
+
+
+def count_probes(sidecar: FakeSidecar, began: int) -> int:
+    return sum(call.path == PROBE[1] for call in sidecar.calls[began:])

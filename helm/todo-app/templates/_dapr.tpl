@@ -91,7 +91,8 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $kinds := include "todo.dapr.kinds" . | fromYaml -}}
 {{- $components := list -}}
 {{- range $path := include "todo.dapr.files" . | fromYamlArray -}}
-{{- $component := fromYaml ($root.Files.Get $path) -}}
+{{- range $text := regexSplit "(?m)^---$" ($root.Files.Get $path) -1 -}}
+{{- $component := fromYaml $text -}}
 {{- $name := $component.metadata.name -}}
 {{- $spec := $component.spec -}}
 {{- with index $kinds $name -}}
@@ -99,7 +100,8 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $_ := set $spec "version" .version -}}
 {{- $_ := set $spec "metadata" (include "todo.dapr.metadata" .metadata | fromYamlArray) -}}
 {{- end -}}
-{{- $change := index $changes $name | default dict -}}
+{{- /* mail-2 and so on are more of mail */ -}}
+{{- $change := index $changes (regexReplaceAll "-[0-9]+$" $name "") | default dict -}}
 {{- $items := list -}}
 {{- range $item := $spec.metadata -}}
 {{- $items = append $items (include "todo.dapr.item" (dict "item" $item "component" $name "environment" $environment "changes" $change "store" $root.Values.secretStore.type) | fromYaml) -}}
@@ -115,6 +117,7 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $_ := set $spec "metadata" $items -}}
 {{- if eq $name "secrets" }}{{ $_ := set $component "auth" (dict "secretStore" "kubernetes") }}{{ end -}}
 {{- $components = append $components $component -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $components }}
 {{- end }}

@@ -49,7 +49,10 @@ typedef void channel_sent_fn(void *arg, enum send_outcome outcome, const char *r
 void channel_send(struct channels *channels, const struct outgoing *outgoing, channel_sent_fn *done,
                   void *arg);
 
-/** How many more may be under way at once: mail has one, since the binding mixes up concurrent sends. */
+/** How many more may be under way at once: of mail as many as there are lanes (mail_lanes.h). */
 int channel_room(const struct channels *channels, int channel);
+
+/** Whether what it goes through is known to be away: it will not have room until that is back. */
+bool channel_is_away(const struct channels *channels, int channel);
 
 #endif

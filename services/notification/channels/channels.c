@@ -15,9 +15,8 @@
 
 enum { CONNECTIONS_MAX = 32 };
 
-/* How many at once. The binding mixes up mails that are sent at the same time. */
-static const int room[N_CHANNELS] = {
-    [CHANNEL_EMAIL] = 1, [CHANNEL_PUSH] = 16, [CHANNEL_WEBHOOK] = 16};
+/* How many at once, but for mail, which has as many as it has lanes. */
+static const int room[N_CHANNELS] = {[CHANNEL_PUSH] = 16, [CHANNEL_WEBHOOK] = 16};
 
 static void on_turn(void *arg)
 {
@@ -39,7 +38,8 @@ struct channels *channels_new(const struct channels_parts *parts, struct err *er
     struct channels *channels = MEM_NEW(struct channels);
 
     if (!address_policy_read(config->user_address_ports, config->user_address_loopback,
-                             &channels->policy, err)) {
+                             &channels->policy, err) ||
+        !mail_lanes_read(config->mail_bindings, &channels->mail_lanes, err)) {
         mem_free(channels);
         return NULL;
     }
@@ -90,7 +90,19 @@ bool channels_set_push_key(struct channels *channels, const struct secret *secre
 int channel_room(const struct channels *channels, int channel)
 {
     assert(channel >= 0 && channel < N_CHANNELS);
-    return room[channel] - channels->n_running[channel];
+    return (channel == CHANNEL_EMAIL ? channels->mail_lanes.n_lanes : room[channel]) -
+           channels->n_running[channel];
+}
+
+bool channel_is_away(const struct channels *channels, int channel)
+{
+    const struct handover *handover;
+    int n_told = 0;
+
+    TAILQ_FOREACH(handover, &channels->running, link)
+    n_told += handover->is_told && handover->channel == channel;
+    return n_told > 0 && n_told == channels->n_running[channel] &&
+           channel_room(channels, channel) == 0;
 }
 
 void channel_send(struct channels *channels, const struct outgoing *outgoing, channel_sent_fn *done,
@@ -117,16 +129,26 @@ void channel_send(struct channels *channels, const struct outgoing *outgoing, ch
 
 /* -------- for the files of this folder */
 
+void handover_tell(struct handover *handover, struct verdict verdict)
+{
+    if (handover->is_told)
+        return;
+    handover->is_told = true;
+    handover->done(handover->arg, verdict.outcome, verdict.reason, verdict.wait_ms);
+}
+
 void handover_end(struct handover *handover, struct verdict verdict)
 {
     struct channels *channels = handover->channels;
 
     TAILQ_REMOVE(&channels->running, handover, link);
     channels->n_running[handover->channel]--;
+    if (handover->lane != NULL)
+        handover->lane->is_taken = false;
     loop_timer_free(handover->timer);
     handover->timer = NULL;
     handover->channels = NULL;
-    handover->done(handover->arg, verdict.outcome, verdict.reason, verdict.wait_ms);
+    handover_tell(handover, verdict);
     arena_clear(&handover->arena);
     if (!handover->is_out)
         mem_free(handover);

@@ -10,6 +10,7 @@
 #include "common/net/public_address.h"
 #include "services/notification/channels/channel.h"
 #include "services/notification/channels/channels.h"
+#include "services/notification/channels/mail_lanes.h"
 #include "services/notification/channels/verdict.h"
 
 struct http_client;
@@ -26,7 +27,9 @@ struct handover {
     struct arena arena;
     struct verdict verdict;
     bool is_judged;           /* the verdict is told in the next turn */
+    bool is_told;             /* the verdict was told; what is left keeps its room */
     bool is_out;              /* a call to the sidecar runs, which ends by itself */
+    struct mail_lane *lane;   /* of mail: taken by it; else NULL */
     struct loop_timer *timer; /* of mail: before it asks the sidecar again; else NULL */
 };
 TAILQ_HEAD(handovers, handover);
@@ -38,6 +41,7 @@ struct channels {
     struct seal_keys *channel_keys;
     struct jwt_keys *link_keys;
     struct vapid *vapid;
+    struct mail_lanes mail_lanes;
     struct loop_timer *at_once; /* runs while a handover is judged */
     struct handovers running;
     int n_running[N_CHANNELS];
@@ -48,7 +52,9 @@ void mail_send(struct handover *handover, const struct outgoing *outgoing);
 void push_send(struct handover *handover, const struct outgoing *outgoing);
 void webhook_send(struct handover *handover, const struct outgoing *outgoing);
 
-/** Tell the verdict and free it: from callbacks, never from within channel_send. */
+/** Tell the verdict, and go on taking room until handover_end. */
+void handover_tell(struct handover *handover, struct verdict verdict);
+/** Tell the verdict unless it was, and free it: from callbacks, never from within channel_send. */
 void handover_end(struct handover *handover, struct verdict verdict);
 /** The same in the next turn: from within channel_send. `reason` is static or in the arena. */
 void handover_end_later(struct handover *handover, enum send_outcome outcome, const char *reason);

@@ -1,9 +1,10 @@
 /* services/notification/channels/mail.c — mail through the Dapr SMTP binding.
  *
  * That binding merges the fields of a call into one struct that all calls share, and composes the mail
- * from it: two at once can swap recipient and body. So there is one at a time, with every field in each
- * call. When the sidecar gave no answer, a call may still wait in front of it: then the next mail waits
- * until the sidecar has answered something else, or is gone, and a moment more. */
+ * from it: two at once can swap recipient and body. So each binding has one at a time (mail_lanes.h), with
+ * every field in each call. When the sidecar gave no answer, the binding's next mail waits until it has
+ * answered something else, and a moment more: a call may still wait in front of it, or it is away, and
+ * trying mail after mail would only use up their attempts. */
 #include <sodium.h>
 #include <string.h>
 
@@ -158,17 +159,25 @@ static void wait_for(struct handover *handover, loop_fn *then, int64_t wait_ms)
 
 static void probe(void *arg);
 
+/* Once nobody is there, no call of ours is either. */
+static void tell_if_gone(struct handover *handover, const struct err *err)
+{
+    if (err->code != ERR_TIMEOUT)
+        handover_tell(handover, handover->verdict);
+}
+
 static void on_probed(void *arg, const struct http_answer *answer, const struct err *err)
 {
     struct handover *handover = arg;
 
     if (is_orphan(handover))
         return;
-    /* an answer of any kind, or nobody there any more */
-    if (answer != NULL || err->code != ERR_TIMEOUT)
+    if (answer != NULL) {
         wait_for(handover, end_rested, REST_MS);
-    else
-        wait_for(handover, probe, PROBE_AGAIN_MS);
+        return;
+    }
+    tell_if_gone(handover, err);
+    wait_for(handover, probe, PROBE_AGAIN_MS);
 }
 
 static void probe(void *arg)
@@ -191,10 +200,12 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
     if (is_orphan(handover))
         return;
     handover->verdict = verdict_of_mail(answer, err, &handover->arena);
-    if (answer != NULL)
+    if (answer != NULL) {
         handover_end(handover, handover->verdict);
-    else
-        wait_for(handover, probe, 0);
+        return;
+    }
+    tell_if_gone(handover, err);
+    wait_for(handover, probe, 0);
 }
 
 void mail_send(struct handover *handover, const struct outgoing *outgoing)
@@ -213,8 +224,9 @@ void mail_send(struct handover *handover, const struct outgoing *outgoing)
     if (write_data(handover, outgoing, &data, &err)) {
         write_metadata(handover, outgoing, &metadata);
         handover->is_out = true;
+        handover->lane = mail_lanes_take(&handover->channels->mail_lanes);
         dapr_invoke_binding(handover->channels->parts.dapr,
-                            &(struct dapr_binding_call){.binding = config->mail_binding,
+                            &(struct dapr_binding_call){.binding = handover->lane->binding,
                                                         .operation = "create",
                                                         .data_json = buf_text(&data),
                                                         .metadata_json = buf_text(&metadata),

@@ -1,6 +1,6 @@
 /* How it works. A step claims as much of each channel as there is room for, in one statement, and
  * queues it. What is queued begins as soon as its channel has room, which for all but mail is at
- * once; a little more mail is claimed than goes at a time, so that the next one is at hand. When an
+ * once; more mail is claimed than goes at a time, so that the next one is at hand. When an
  * attempt has ended, room is free again, and the next step is woken if there may be more.
  * Of pushes and webhooks an owner has no more than his share under way: what a claim brought beyond
  * it waits in the queue, where others' pass it and it takes no room from them, and the next claims
@@ -18,7 +18,7 @@
 enum {
     CLAIM_MAX = 256,    /* of a channel, in one step */
     APP_ROOM = 1024,    /* claims that the database is still to hear the end of */
-    MAIL_AHEAD = 4,     /* claimed beside the one under way */
+    MAIL_AHEAD = 32,    /* claimed beside those under way: a claim costs more than a mail */
     LOST_CALLS = 3,     /* limits of a statement after which a lost claim must have shown */
     CLOSING_MAX = 2048, /* the database is away: nothing more is begun */
 };
@@ -76,7 +76,8 @@ static int find_room(const struct sender *sender, int channel)
 {
     int busy = sending_count_ready(sender, channel), room;
 
-    if (sender->closing.n > CLOSING_MAX)
+    if (sender->closing.n > CLOSING_MAX ||
+        (channel != CHANNEL_APP && channel_is_away(sender->work->channels, channel)))
         return 0;
     if (channel == CHANNEL_APP)
         room = APP_ROOM - busy - closing_count(sender, channel);

@@ -154,7 +154,7 @@ static inline int set_up(void **state)
                                              .api_token = "a token of the test",
                                              .app_id = "notification",
                                              .loop = w->loop});
-    w->config = (struct config){.mail_binding = "mail",
+    w->config = (struct config){.mail_bindings = "mail,mail-2",
                                 .mail_from = "todo-app <reminders@localhost>",
                                 .public_url = "http://localhost:8080",
                                 .push_subject = "mailto:admin@localhost",

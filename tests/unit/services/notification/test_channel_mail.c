@@ -98,7 +98,7 @@ static void test_a_mail_that_is_not_answered_holds_back_the_next(void **state)
     fake_sidecar_answer(w->sidecar, 0, NULL, NULL);
     w->n_done = 0;
     begin(w, &outgoing);
-    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 0);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 1);
     net_turn_until(w->loop, is_done, w);
     assert_int_equal(w->outcome, SEND_AGAIN);
     assert_string_equal(w->reason, "What sends our mail did not answer in time.");
@@ -106,10 +106,28 @@ static void test_a_mail_that_is_not_answered_holds_back_the_next(void **state)
     assert_int_equal(fake_sidecar_n_calls(w->sidecar), 2);
     assert_string_equal(fake_sidecar_call(w->sidecar, 1)->path, "/v1.0/healthz/outbound");
     assert_true(clock_monotonic_ms() - began >= 350);
-    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 1);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 2);
 }
 
-static void test_a_sidecar_that_is_gone_holds_back_nothing_for_long(void **state)
+static void test_a_binding_has_one_mail_at_a_time(void **state)
+{
+    struct world *w = *state;
+    const struct outgoing outgoing = message_for(CHANNEL_EMAIL);
+    const char *first, *second;
+
+    w->n_done = 0;
+    begin(w, &outgoing);
+    begin(w, &outgoing);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 0);
+    while (w->n_done < 2)
+        net_turn(w->loop, 1);
+    first = fake_sidecar_call(w->sidecar, 0)->path;
+    second = fake_sidecar_call(w->sidecar, 1)->path;
+    assert_string_not_equal(first, second);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 2);
+}
+
+static void test_a_sidecar_that_is_gone_gets_no_next_mail(void **state)
 {
     struct world *w = *state;
     const struct outgoing outgoing = message_for(CHANNEL_EMAIL);
@@ -119,6 +137,8 @@ static void test_a_sidecar_that_is_gone_holds_back_nothing_for_long(void **state
     deliver(w, &outgoing);
     assert_int_equal(w->outcome, SEND_AGAIN);
     assert_string_equal(w->reason, "What sends our mail could not be reached.");
+    assert_int_equal(w->n_done, 1);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -130,7 +150,8 @@ int main(void)
         TEST(test_addresses_that_the_binding_would_split_are_refused),
         TEST(test_a_permanent_reply_to_a_mail_is_for_good),
         TEST(test_a_mail_that_is_not_answered_holds_back_the_next),
-        TEST(test_a_sidecar_that_is_gone_holds_back_nothing_for_long),
+        TEST(test_a_binding_has_one_mail_at_a_time),
+        TEST(test_a_sidecar_that_is_gone_gets_no_next_mail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

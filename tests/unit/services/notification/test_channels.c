@@ -208,7 +208,7 @@ static void test_room_is_taken_and_given_back(void **state)
     struct world *w = *state;
     const struct outgoing outgoing = push_message(w);
 
-    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 1);
+    assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 2);
     assert_int_equal(channel_room(w->channels, CHANNEL_WEBHOOK), 16);
     for (int i = 0; i < 16; i++) {
         assert_int_equal(channel_room(w->channels, CHANNEL_PUSH), 16 - i);
