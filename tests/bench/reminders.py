@@ -20,6 +20,8 @@ BATCH = 10
 SENDERS = 4
 PLANNED_PER_S = 80  # at the least: how far ahead the first one lies
 CHANNELS = {"in the app": "app", "by mail": "email"}
+# in the minute; mail has its server, each mail a connection, and its sidecar on the two cores as well
+COUNTS = {"in the app": 10_000, "by mail": 3_000}
 PLANNED = "SELECT count(*) FROM notification.delivery WHERE title LIKE %s"
 UNSENT = "SELECT count(*) FROM notification.delivery WHERE state IN (0, 1, 2) AND title LIKE %s"
 LATENESS = """
