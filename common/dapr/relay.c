@@ -400,7 +400,6 @@ struct relay *relay_new(const struct relay_config *config)
         .connections = 1,
         .limit_ms = DB_LIMIT_MS,
         .statements = statements,
-        .plans_once = true,
         .loop = config->loop,
         .log = config->log,
     });

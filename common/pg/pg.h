@@ -27,10 +27,6 @@ struct pg_statement {
     const char *sql;
 };
 
-/** A number that is defined, as text within a statement. */
-#define PG_NUMBER(number) PG_NUMBER_(number)
-#define PG_NUMBER_(number) #number
-
 /** Parameters in text form; cast in the SQL where PostgreSQL cannot infer ($1::uuid). NULL is NULL. */
 struct pg_params {
     const char *values[PG_PARAMS_MAX];
@@ -53,7 +49,7 @@ struct pg_config {
     int waiting_max;  /* calls waiting for room; beyond it ERR_UNAVAILABLE at once; 0: 4096 */
     const struct pg_statement *const
         *statements; /* all that will ever be called, NULL-terminated */
-    bool plans_once; /* a statement's plan is made once a connection and fits all values: planning
+    bool plans_once; /* a statement's plan is kept on its connection and fits all values: planning
                         it for each call's may cost more than running it. Not where a parameter
                         that is NULL decides the way (plan_cache_mode) */
     struct loop *loop;

@@ -15,7 +15,7 @@ const struct pg_statement REMINDER_LIST = {
                       "   'outcome', a.outcome, 'reason', a.reason) ORDER BY a.number)::text"
                       "  FROM attempt a WHERE a.delivery_id = d.id)"
                       " FROM delivery d WHERE d.owner_id = $1::uuid"
-                      " AND ($2::uuid IS NULL OR d.id < $2::uuid) AND ($3::uuid IS NULL OR d.task_id = $3::uuid)"
+                      " AND d.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') AND ($3::uuid IS NULL OR d.task_id = $3::uuid)"
                       " AND ($4::smallint IS NULL OR d.state = $4::smallint) ORDER BY d.id DESC LIMIT $5::int",
 };
 

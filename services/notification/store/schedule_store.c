@@ -23,8 +23,7 @@ const struct pg_statement SCHEDULE_READ = {
     "  AND (d.state IN (0, 2) OR t.reminders @> jsonb_build_array("
     "   jsonb_build_object('id', d.reminder_id, 'generation', d.generation))))"
     " FROM task t JOIN app_user u ON u.id = t.owner_id"
-    " WHERE t.unscheduled AND u.deleted_at IS NULL ORDER BY t.owner_id, t.id LIMIT " PG_NUMBER(
-        SCHEDULE_READ_MAX),
+    " WHERE t.unscheduled AND u.deleted_at IS NULL ORDER BY t.owner_id, t.id LIMIT 100",
 };
 
 static bool read_list(const char *text, struct arena *arena, struct json_texts *list)

@@ -5,8 +5,8 @@
 #include "services/notification/domain/schedule.h"
 #include "services/notification/store/ledger_events.h"
 
-/* tasks in a step: a number that the planner knows, since it plans once for all calls */
-#define SCHEDULE_READ_MAX 100
+/* tasks that SCHEDULE_READ reads: its LIMIT, a number that the planner knows */
+enum { SCHEDULE_READ_MAX = 100 };
 
 extern const struct pg_statement SCHEDULE_READ, SCHEDULE_APPLY;
 
