@@ -23,6 +23,13 @@ static const struct pg_statement *const statements[] = {
     &REMINDER_LIST,  &PURGE_DELIVERIES, NULL,
 };
 
+static void on_channel_back(void *arg)
+{
+    struct work *work = arg;
+
+    due_work_wake(work->send);
+}
+
 static bool open_work(void *context, struct err *err)
 {
     struct app *app = context;
@@ -35,7 +42,9 @@ static bool open_work(void *context, struct err *err)
     work->channels = channels_new(&(struct channels_parts){.loop = service->loop,
                                                            .dapr = service->dapr,
                                                            .zones = work->zones,
-                                                           .config = app->config},
+                                                           .config = app->config,
+                                                           .on_back = on_channel_back,
+                                                           .arg = work},
                                   err);
     if (work->channels == NULL)
         return false;

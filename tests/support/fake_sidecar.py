@@ -171,10 +171,10 @@ class FakeSidecar:
 
         return wait_for(f"{n} events on {topic}", enough, limit_s)
 
-    def most_at_once(self, method: str, prefix: str, since_s: float = 0) -> int:
-        """How many such calls were being answered at the same time, at the most, of those that came
+    def most_at_once(self, method: str, path: str, since_s: float = 0) -> int:
+        """How many calls of a path were being answered at the same time, at the most, of those that came
         since an instant of the monotonic clock."""
-        calls = [c for c in self.calls_of(method, prefix) if c.came_s >= since_s]
+        calls = [c for c in self.calls_of(method, path) if c.path == path and c.came_s >= since_s]
         edges = [(c.came_s, 1) for c in calls] + [(c.left_s, -1) for c in calls if c.left_s]
         most = now = 0
         for _, step in sorted(edges):

@@ -1,4 +1,4 @@
-/* services/notification/channels/channel.h — hand one message to one channel: the mail binding, a push
+/* services/notification/channels/channel.h — hand one message to one channel: a mail binding, a push
  * service, a webhook. (In the app is no channel of ours: notification.sent is what backend shows.) */
 #ifndef SERVICES_NOTIFICATION_CHANNELS_CHANNEL_H
 #define SERVICES_NOTIFICATION_CHANNELS_CHANNEL_H
@@ -52,7 +52,7 @@ void channel_send(struct channels *channels, const struct outgoing *outgoing, ch
 /** How many more may be under way at once: of mail as many as there are lanes (mail_lanes.h). */
 int channel_room(const struct channels *channels, int channel);
 
-/** Whether what it goes through is known to be away: it will not have room until that is back. */
+/** Whether what it goes through is known to be away: nothing is to be sent until that is back. */
 bool channel_is_away(const struct channels *channels, int channel);
 
 #endif

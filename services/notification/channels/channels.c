@@ -61,6 +61,7 @@ void channels_free(struct channels *channels)
 
     if (channels == NULL)
         return;
+    channels->parts.on_back = NULL;
     http_client_free(channels->client); /* ends what it sends */
     while ((handover = TAILQ_FIRST(&channels->running)) != NULL)
         handover_end(handover, handover->is_judged ? handover->verdict : closing);
@@ -96,13 +97,11 @@ int channel_room(const struct channels *channels, int channel)
 
 bool channel_is_away(const struct channels *channels, int channel)
 {
-    const struct handover *handover;
-    int n_told = 0;
+    const struct handover *handover = TAILQ_FIRST(&channels->running);
 
-    TAILQ_FOREACH(handover, &channels->running, link)
-    n_told += handover->is_told && handover->channel == channel;
-    return n_told > 0 && n_told == channels->n_running[channel] &&
-           channel_room(channels, channel) == 0;
+    while (handover != NULL && !(handover->is_told && handover->channel == channel))
+        handover = TAILQ_NEXT(handover, link);
+    return handover != NULL;
 }
 
 void channel_send(struct channels *channels, const struct outgoing *outgoing, channel_sent_fn *done,
@@ -140,6 +139,7 @@ void handover_tell(struct handover *handover, struct verdict verdict)
 void handover_end(struct handover *handover, struct verdict verdict)
 {
     struct channels *channels = handover->channels;
+    bool was_away = handover->is_told;
 
     TAILQ_REMOVE(&channels->running, handover, link);
     channels->n_running[handover->channel]--;
@@ -152,6 +152,8 @@ void handover_end(struct handover *handover, struct verdict verdict)
     arena_clear(&handover->arena);
     if (!handover->is_out)
         mem_free(handover);
+    if (was_away && channels->parts.on_back != NULL)
+        channels->parts.on_back(channels->parts.arg);
 }
 
 void handover_end_later(struct handover *handover, enum send_outcome outcome, const char *reason)

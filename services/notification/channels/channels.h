@@ -17,11 +17,14 @@ struct channels_parts {
     struct dapr *dapr;
     struct zone_cache *zones;
     const struct config *config;
+    void (*on_back)(void *arg); /* a channel that was away has room again; NULL: nobody asks */
+    void *arg;
 };
 
 /** ERR_INVALID names the setting that is wrong. */
 struct channels *channels_new(const struct channels_parts *parts, struct err *err);
-/** End what is under way: each `done` runs with SEND_AGAIN before return. NULL is fine. */
+/** End what is under way: each `done` that did not run yet does before return,
+ *  mostly with SEND_AGAIN. NULL is fine. */
 void channels_free(struct channels *channels);
 
 /** Take a secret: "channel-keys" opens addresses (common/seal/sealed.h), "link-keys" signs links in

@@ -159,8 +159,8 @@ static void wait_for(struct handover *handover, loop_fn *then, int64_t wait_ms)
 
 static void probe(void *arg);
 
-/* Once nobody is there, no call of ours is either. */
-static void tell_if_gone(struct handover *handover, const struct err *err)
+/* What has ended needs no waiting for; the binding keeps its room until the sidecar answers. */
+static void tell_unless_open(struct handover *handover, const struct err *err)
 {
     if (err->code != ERR_TIMEOUT)
         handover_tell(handover, handover->verdict);
@@ -176,7 +176,7 @@ static void on_probed(void *arg, const struct http_answer *answer, const struct 
         wait_for(handover, end_rested, REST_MS);
         return;
     }
-    tell_if_gone(handover, err);
+    tell_unless_open(handover, err);
     wait_for(handover, probe, PROBE_AGAIN_MS);
 }
 
@@ -204,7 +204,7 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
         handover_end(handover, handover->verdict);
         return;
     }
-    tell_if_gone(handover, err);
+    tell_unless_open(handover, err);
     wait_for(handover, probe, 0);
 }
 

@@ -41,11 +41,11 @@ bool mail_lanes_read(const char *list, struct mail_lanes *lanes, struct err *err
 
 struct mail_lane *mail_lanes_take(struct mail_lanes *lanes)
 {
-    struct mail_lane *lane = lanes->lanes;
+    int i = 0;
 
-    while (lane->is_taken)
-        lane++;
-    assert(lane < lanes->lanes + lanes->n_lanes);
-    lane->is_taken = true;
-    return lane;
+    while (i < lanes->n_lanes && lanes->lanes[i].is_taken)
+        i++;
+    assert(i < lanes->n_lanes);
+    lanes->lanes[i].is_taken = true;
+    return &lanes->lanes[i];
 }

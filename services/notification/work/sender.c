@@ -72,18 +72,27 @@ void sender_free(struct sender *sender)
 
 /* ---- room */
 
+static int mail_room(const struct sender *sender, int busy)
+{
+    int room = channel_room(sender->work->channels, CHANNEL_EMAIL);
+
+    return busy > room ? 0 : room + MAIL_AHEAD - busy; /* many at once: when few are left */
+}
+
 static int find_room(const struct sender *sender, int channel)
 {
     int busy = sending_count_ready(sender, channel), room;
 
-    if (sender->closing.n > CLOSING_MAX ||
-        (channel != CHANNEL_APP && channel_is_away(sender->work->channels, channel)))
+    if (sender->closing.n > CLOSING_MAX)
         return 0;
     if (channel == CHANNEL_APP)
         room = APP_ROOM - busy - closing_count(sender, channel);
+    else if (channel_is_away(sender->work->channels, channel))
+        room = 0;
+    else if (channel == CHANNEL_EMAIL)
+        room = mail_room(sender, busy);
     else
-        room = channel_room(sender->work->channels, channel) +
-               (channel == CHANNEL_EMAIL ? MAIL_AHEAD : 0) - busy;
+        room = channel_room(sender->work->channels, channel) - busy;
     if (room < 0)
         room = 0;
     return room < CLAIM_MAX ? room : CLAIM_MAX;

@@ -286,7 +286,10 @@ static void begin(struct sending *sending)
 
 static bool has_room(const struct sender *sender, int channel)
 {
-    return channel == CHANNEL_APP || channel_room(sender->work->channels, channel) > 0;
+    const struct channels *channels = sender->work->channels;
+
+    return channel == CHANNEL_APP ||
+           (channel_room(channels, channel) > 0 && !channel_is_away(channels, channel));
 }
 
 /** Return the first that may begin, or is to be given back; NULL: none. */

@@ -126,7 +126,7 @@ static inline void give_keys(struct world *w)
 
 static inline void open_channels(struct world *w, bool allows_loopback)
 {
-    const struct channels_parts parts = {w->loop, w->dapr, NULL, &w->config};
+    const struct channels_parts parts = {.loop = w->loop, .dapr = w->dapr, .config = &w->config};
     struct err err = {0};
 
     channels_free(w->channels);

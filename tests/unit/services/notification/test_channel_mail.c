@@ -1,4 +1,4 @@
-/* tests/unit/services/notification/test_channel_mail.c — mail through the binding: one at a time, every field, signed links. */
+/* tests/unit/services/notification/test_channel_mail.c — mail through the bindings: one at a time each, every field, signed links. */
 #include "tests/unit/services/notification/channels_fixture.h"
 
 static void expect_link(struct world *w, const char *body, const char *action)
@@ -139,6 +139,7 @@ static void test_a_sidecar_that_is_gone_gets_no_next_mail(void **state)
     assert_string_equal(w->reason, "What sends our mail could not be reached.");
     assert_int_equal(w->n_done, 1);
     assert_int_equal(channel_room(w->channels, CHANNEL_EMAIL), 1);
+    assert_true(channel_is_away(w->channels, CHANNEL_EMAIL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -245,7 +245,7 @@ static void test_ending_the_channels_ends_every_send_once(void **state)
 static void test_a_bad_list_of_ports_is_a_mistake_in_the_settings(void **state)
 {
     struct world *w = *state;
-    const struct channels_parts parts = {w->loop, w->dapr, NULL, &w->config};
+    const struct channels_parts parts = {.loop = w->loop, .dapr = w->dapr, .config = &w->config};
     struct err err = {0};
 
     w->config.user_address_ports = "443,x";
