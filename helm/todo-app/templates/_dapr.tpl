@@ -100,8 +100,11 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $_ := set $spec "version" .version -}}
 {{- $_ := set $spec "metadata" (include "todo.dapr.metadata" .metadata | fromYamlArray) -}}
 {{- end -}}
+{{- $change := index $changes $name | default dict -}}
 {{- /* mail-2 and so on are more of mail */ -}}
-{{- $change := index $changes (regexReplaceAll "-[0-9]+$" $name "") | default dict -}}
+{{- if regexMatch "^mail-[0-9]+$" $name -}}
+{{- $change = mergeOverwrite (deepCopy $changes.mail) $change -}}
+{{- end -}}
 {{- $items := list -}}
 {{- range $item := $spec.metadata -}}
 {{- $items = append $items (include "todo.dapr.item" (dict "item" $item "component" $name "environment" $environment "changes" $change "store" $root.Values.secretStore.type) | fromYaml) -}}
