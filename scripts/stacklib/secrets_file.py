@@ -25,9 +25,11 @@ def key_ring() -> dict[str, str]:
     return {"active": kid, kid: random_key()}
 
 
-def new_kid() -> str:
-    """Names sort as their keys were made: who goes on with a ring tells a younger key from an older by it."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d%H%M%S%f")
+def new_kid(last: str = "") -> str:
+    """Names sort as their keys were made: who goes on with a ring tells a younger key from an older by it. `last`
+    is the youngest that is there, of a clock that may have been ahead."""
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d%H%M%S%f")
+    return now if now > last else last + "0"
 
 
 def push_pair() -> tuple[str, str]:
@@ -60,7 +62,7 @@ def add_key(name: str, ring: dict[str, str]) -> tuple[dict[str, str], str]:
     """The ring with a key more, which is not active yet, and that key's kid."""
     if len(ring) > KEYS_MAX:  # "active" is no key
         raise StackError(f"{name} holds {KEYS_MAX} keys, and what each sealed is still in use")
-    kid = new_kid()
+    kid = new_kid(max(kid for kid in ring if kid != "active"))
     return {**ring, kid: random_key()}, kid
 
 
