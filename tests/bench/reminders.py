@@ -1,7 +1,7 @@
 """Reminders that fall due all through a minute, by one channel: how long after its instant each is handed
 to it. They were set a while before, as people do: all are in the ledger when the minute begins.
 
-In the app it is handed over when the ledger says so (backend shows it one event later); mail when the
+In the app it is handed over when its attempt is closed (backend shows it one event later); mail when the
 mail server has the whole of it, so the way through the sidecar and its SMTP bindings is part of it."""
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class Reminders:
 
     def mails(self) -> list[float]:
         titles = re.compile(rf"{self.title} (\d{{6}})")
-        first: dict[int, float] = {}
+        late = []
         for mail in list(self.system.stack.mail.mails):
             found = titles.search(mail.html)
             if found:
-                first.setdefault(int(found[1]), mail.at)
-        return [(at - self.instants[number]) * 1000 for number, at in first.items()]
+                late.append((mail.at - self.instants[int(found[1])]) * 1000)
+        return late
