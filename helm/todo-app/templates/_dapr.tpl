@@ -74,13 +74,16 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- toYaml $item }}
 {{- end }}
 
-{{- define "todo.dapr.files" -}}
-{{- $folder := ternary "redis" "kafka" (eq .Values.broker.type "redis") -}}
-{{- $files := list -}}
-{{- range $pattern := list "files/dapr/components/*.yaml" (printf "files/dapr/components/%s/*.yaml" $folder) -}}
-{{- range $path, $_ := $.Files.Glob $pattern }}{{ $files = append $files $path }}{{ end -}}
+{{/* Every document of the files that .patterns name. */}}
+{{- define "todo.dapr.documents" -}}
+{{- $root := .root -}}
+{{- $documents := list -}}
+{{- range $pattern := .patterns -}}
+{{- range $path, $_ := $root.Files.Glob $pattern -}}
+{{- range $text := regexSplit "(?m)^---$" ($root.Files.Get $path) -1 }}{{ $documents = append $documents (fromYaml $text) }}{{ end -}}
 {{- end -}}
-{{- toYaml $files }}
+{{- end -}}
+{{- toYaml $documents }}
 {{- end }}
 
 {{/* All components. */}}
@@ -90,9 +93,9 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $changes := mergeOverwrite (include "todo.dapr.changes" . | fromYaml) (deepCopy .Values.dapr.components) -}}
 {{- $kinds := include "todo.dapr.kinds" . | fromYaml -}}
 {{- $components := list -}}
-{{- range $path := include "todo.dapr.files" . | fromYamlArray -}}
-{{- range $text := regexSplit "(?m)^---$" ($root.Files.Get $path) -1 -}}
-{{- $component := fromYaml $text -}}
+{{- $folder := ternary "redis" "kafka" (eq .Values.broker.type "redis") -}}
+{{- $patterns := list "files/dapr/components/*.yaml" (printf "files/dapr/components/%s/*.yaml" $folder) -}}
+{{- range $component := include "todo.dapr.documents" (dict "root" $root "patterns" $patterns) | fromYamlArray -}}
 {{- $name := $component.metadata.name -}}
 {{- $spec := $component.spec -}}
 {{- with index $kinds $name -}}
@@ -121,19 +124,11 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- if eq $name "secrets" }}{{ $_ := set $component "auth" (dict "secretStore" "kubernetes") }}{{ end -}}
 {{- $components = append $components $component -}}
 {{- end -}}
-{{- end -}}
 {{- toYaml $components }}
 {{- end }}
 
 {{- define "todo.dapr.subscriptions" -}}
-{{- $root := . -}}
-{{- $subscriptions := list -}}
-{{- range $path, $_ := .Files.Glob "files/dapr/subscriptions/*.yaml" -}}
-{{- range $text := regexSplit "(?m)^---$" ($root.Files.Get $path) -1 -}}
-{{- $subscriptions = append $subscriptions (fromYaml $text) -}}
-{{- end -}}
-{{- end -}}
-{{- toYaml $subscriptions }}
+{{- include "todo.dapr.documents" (dict "root" . "patterns" (list "files/dapr/subscriptions/*.yaml")) }}
 {{- end }}
 
 {{- define "todo.dapr.resiliency" -}}
