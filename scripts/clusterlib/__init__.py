@@ -4,12 +4,13 @@ scripts/k8slib.sh is the same for those that are written in shell."""
 
 import argparse
 import json
-import os
 import pathlib
 import shlex
 import shutil
 import subprocess
 import sys
+
+from stacklib.layout import cache_dir
 
 SERVICES = ("backend", "recurring-task", "notification", "audit", "websocket")
 CONTROL_PLANE = "dapr-system"
@@ -178,7 +179,6 @@ def program(name: str) -> str | None:
     found = shutil.which(name)
     if found:
         return found
-    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    cache = pathlib.Path(os.environ.get("TODO_CACHE") or home / "todo-app") / "bin"
-    there = sorted([*cache.glob(name), *cache.glob(f"{name}-v[0-9]*")])
+    tools = cache_dir() / "bin"
+    there = sorted([*tools.glob(name), *tools.glob(f"{name}-v[0-9]*")])
     return str(there[-1]) if there else None
