@@ -18,7 +18,7 @@
 enum {
     CLAIM_MAX = 256,    /* of a channel, in one step */
     APP_ROOM = 1024,    /* claims that the database is still to hear the end of */
-    MAIL_AHEAD = 32,    /* claimed beside those under way: a claim costs more than a mail */
+    MAIL_AHEAD = 32,    /* claimed at once beside those that begin */
     LOST_CALLS = 3,     /* limits of a statement after which a lost claim must have shown */
     CLOSING_MAX = 2048, /* the database is away: nothing more is begun */
 };

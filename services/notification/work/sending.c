@@ -296,10 +296,10 @@ static bool has_room(const struct sender *sender, int channel)
 static struct sending *find_next(const struct sender *sender, int channel)
 {
     struct sending *s = sender->queued[channel].first;
+    bool is_open = has_room(sender, channel);
 
     while (s != NULL && !is_old(s) &&
-           (!has_room(sender, channel) ||
-            sending_is_owner_busy(sender, channel, &s->claim.owner_id, false)))
+           (!is_open || sending_is_owner_busy(sender, channel, &s->claim.owner_id, false)))
         s = s->next;
     return s;
 }
