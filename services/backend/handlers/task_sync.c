@@ -39,15 +39,14 @@ static enum flow_next read_query(struct flow *flow)
 {
     static const char *const names[] = {"since", "limit", "full", NULL};
     struct task_sync *sync = (struct task_sync *)flow;
-    struct request *request = &sync->request;
-    bool ok = http_check_query(request->req, names, &flow->err);
+    struct http_request *req = sync->request.req;
+    bool ok = http_check_query(req, names, &flow->err);
 
     sync->since = -1;
     sync->limit = SYNC_LIMIT_INITIAL;
-    ok = ok && http_query_number(request->req, "since", 0, SEQ_MAX, &sync->since, &flow->err);
-    ok =
-        ok && http_query_number(request->req, "limit", 1, SYNC_LIMIT_MAX, &sync->limit, &flow->err);
-    ok = ok && task_body_read_flag(request, "full", &sync->is_full, &flow->err);
+    ok = ok && http_query_number(req, "since", 0, SEQ_MAX, &sync->since, &flow->err);
+    ok = ok && http_query_number(req, "limit", 1, SYNC_LIMIT_MAX, &sync->limit, &flow->err);
+    ok = ok && task_body_read_flag(&sync->request, "full", &sync->is_full, &flow->err);
     if (ok && sync->since < 0)
         ok = err_add_field(&flow->err, "since",
                            "is required: the seq of the last sync or frame, 0 for everything");
