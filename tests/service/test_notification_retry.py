@@ -171,9 +171,9 @@ def test_a_sidecar_that_is_away_costs_what_is_under_way_one_attempt(ledger: Ledg
     n_mails = 12
     sidecar.fail(*MAIL, 0)
     sidecar.fail(*PROBE, 0)
-    began = len(sidecar.calls)
+    asked = len(sidecar.calls_of(*PROBE))
     tell(sidecar, user.saved(), *[user.task(reminder(at=at(-5))).saved() for _ in range(n_mails)])
-    wait_for("every binding to ask for it again and again", lambda: count_probes(sidecar, began) >= 20)
+    wait_for("every binding to ask for it again and again", lambda: len(sidecar.calls_of(*PROBE)) >= asked + 20)
     ended = [[attempt["outcome"] for attempt in row["attempts"] if attempt["outcome"]] for row in ledger.rows()]
     n_refused = sum(map(len, ended))
     assert 1 <= n_refused <= len(BINDINGS) and all(outcomes in ([], ["refused"]) for outcomes in ended)
@@ -182,7 +182,3 @@ def test_a_sidecar_that_is_away_costs_what_is_under_way_one_attempt(ledger: Ledg
     assert sum(len(row["attempts"]) for row in rows) == n_mails + n_refused
     reasons = {a["reason"] for row in rows for a in row["attempts"] if a["outcome"] != "sent"}
     assert reasons == {"What sends our mail could not be reached."}
-
-
-def count_probes(sidecar: FakeSidecar, began: int) -> int:
-    return sum(call.path == PROBE[1] for call in sidecar.calls[began:])
