@@ -21,10 +21,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "scripts"), str(pathlib.Path(__f
 
 import baseline  # noqa: E402
 import recurrences  # noqa: E402
+import reminders  # noqa: E402
 import start  # noqa: E402
 from hop import Hop, create_topics  # noqa: E402
 from recurrences import quantile  # noqa: E402
-import reminders  # noqa: E402
 from sweep import DUE, WAITING, Sweep  # noqa: E402
 from system import BULK, Memory, System  # noqa: E402
 from world import World  # noqa: E402
