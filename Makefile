@@ -158,7 +158,7 @@ $(foreach t,$(FUZZ_C) $(BENCH_C),$(eval $(call test_rule,$(t))))
 .PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/gen/%.h $(BUILD)/lib%.a
 
 # ---------------------------------------------------------------------------- commands
-.PHONY: help build run stop status test unit service e2e chaos check bench lint lint-k8s k8s-render fmt asan fuzz images clean \
+.PHONY: help build run stop status test unit service e2e chaos check bench lint lint-k8s e2e-k8s k8s-render fmt asan fuzz images clean \
         unit-binaries service-binaries fuzz-binaries objects generated flags FORCE
 
 help: ## list the commands
@@ -220,6 +220,10 @@ lint: ## formatting, static analysis, includes, sizes, shell and workflow checks
 lint-k8s: ## check the chart, what it renders, and k8s/ against it: no cluster needed
 	@scripts/setup k8s
 	@BUILD='$(BUILD)' scripts/lint-k8s
+
+e2e-k8s: ## build images, then install, upgrade, kill, scale and attack in the cluster of KUBECONFIG (E2E_ARGS='--broker redis')
+	@scripts/setup test images k8s k6
+	@BUILD='$(BUILD)' scripts/run-e2e-k8s $(E2E_ARGS)
 
 k8s-render: ## write k8s/base, k8s/local, k8s/cloud (the chart for those who do not use Helm) and the chart's README
 	@scripts/setup k8s
