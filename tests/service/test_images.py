@@ -278,6 +278,17 @@ def test_the_sbom_is_valid_and_says_what_is_linked(tmp_path: pathlib.Path) -> No
     assert [r["relatedSpdxElement"] for r in linked] == [packages["libpq"]["SPDXID"]]
 
 
+def test_variants_of_every_service(tmp_path: pathlib.Path) -> None:
+    done = tool("image-variants", "--dry-run", "try", BUILD=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for service in SERVICES:
+        for name in ("second", "bad", "broken"):
+            assert f"'todo-app/{service}:try-{name}'" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    missing = tool("image-variants", "no-such-stem", BUILD=str(tmp_path))
+    assert missing.returncode == 1 and "type: " in missing.stderr
+
+
 def test_the_sbom_names_java_and_node_modules(tmp_path: pathlib.Path) -> None:
     module = json.dumps({"name": "@a/b", "version": "1.0.0", "license": "MIT"})
     more = layer(
