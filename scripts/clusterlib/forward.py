@@ -1,4 +1,4 @@
-"""A Service of the cluster on a free port of this machine, for as long as it is needed."""
+"""A Service or pod of the cluster on a free port of this machine, for as long as it is needed."""
 
 import contextlib
 import re
@@ -8,9 +8,9 @@ from . import Cluster, ClusterError
 
 
 @contextlib.contextmanager
-def forward(cluster: Cluster, service: str, port: int):
-    """Give the address, 127.0.0.1:N."""
-    argv = cluster.kubectl("port-forward", "--address", "127.0.0.1", f"service/{service}", f":{port}")
+def forward(cluster: Cluster, target: str, port: int):
+    """Give the address of `target` (service/NAME, pod/NAME), 127.0.0.1:N."""
+    argv = cluster.kubectl("port-forward", "--address", "127.0.0.1", target, f":{port}")
     child = subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )  # fmt: skip
@@ -20,7 +20,7 @@ def forward(cluster: Cluster, service: str, port: int):
         if not found:
             child.wait(10)
             raise ClusterError(
-                f"the Service {service} cannot be reached: {child.stderr.read().strip()[-300:] or line}",
+                f"{target} cannot be reached: {child.stderr.read().strip()[-300:] or line}",
                 "scripts/check-health",
             )
         yield f"127.0.0.1:{found[1]}"
