@@ -32,6 +32,7 @@ def probe(cluster: Cluster, image: str):
         yield from tried(cluster, targets)
     finally:
         remove(cluster)
+    print(f"          {len(targets)} addresses tried", flush=True)
 
 
 def known_image(cluster: Cluster) -> str:
