@@ -1,0 +1,129 @@
+"""Users at work over the ingress for as long as a test needs them, and what became of their requests and tasks."""
+
+import http.server
+import json
+import pathlib
+import subprocess
+import tempfile
+import threading
+
+from release import ROOT, Failed, Release, wait_for
+
+END_S = 180  # in which every user has ended his round, and looked for all he ever added
+
+
+class Load:
+    """k6 by scripts/load-test. `end` lets the users finish, and gives the report."""
+
+    def __init__(self, release: Release, users: int = 100, ramp_s: int = 20, longest_s: int = 900, may_fail: bool = False, pause_s: float = 1):
+        self.release, self.report = release, {}
+        self.folder = tempfile.TemporaryDirectory(prefix="todo-load-")
+        self.log = pathlib.Path(self.folder.name) / "log"
+        self.gate = Gate()
+        options = {
+            "url": release.url, "address": release.address, "users": users, "ramp": f"{ramp_s}s", "until": self.gate.url,
+            "limit": f"{longest_s}s", "pause": pause_s, "p95": 0, "errors": 1 if may_fail else 0, "report": f"{self.folder.name}/report.json",
+        }  # fmt: skip
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        with self.log.open("w") as log:
+            self.child = subprocess.Popen(
+                [str(ROOT / "scripts/load-test"), *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )  # fmt: skip
+        self.users = users
+
+    def __enter__(self) -> "Load":
+        try:
+            wait_for("all users to be at work", self.is_full, 300)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def is_full(self) -> bool:
+        if self.child.poll() is not None:
+            raise Failed(f"the load ended before it began:\n{self.said()}")
+        return self.gate.n_rounds >= 2 * self.users
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+        self.folder.cleanup()
+
+    def stop(self) -> None:
+        self.gate.close()
+        if self.child.poll() is None:
+            self.child.terminate()
+            self.child.wait(30)
+        self.gate.stop()
+
+    def everyone_once_more(self, rounds: int = 1) -> None:
+        """Until as many rounds as there are users, times `rounds`, have begun from now on."""
+        wanted = self.gate.n_rounds + rounds * self.users
+        wait_for("the users to go on", lambda: self.gate.n_rounds >= wanted or self.child.poll() is not None, 300)
+
+    def end(self) -> dict:
+        """The users finish their rounds and count their tasks; return the report."""
+        if self.child.poll() is not None:
+            raise Failed(f"the load ended before it was told to:\n{self.said()}")
+        self.gate.close()
+        self.child.wait(END_S)
+        report = pathlib.Path(self.folder.name) / "report.json"
+        if not report.exists():
+            raise Failed(f"the load left no report:\n{self.said()}")
+        self.report = json.loads(report.read_text())
+        return self.report
+
+    def said(self) -> str:
+        return self.log.read_text()[-4000:]
+
+    def check(self, may_fail: bool = False) -> None:
+        """Nothing lost, nothing doubled, and unless they may fail no failed request."""
+        found = self.report
+        if found["counted"] != self.users:
+            raise Failed(f"{self.users - found['counted']} of {self.users} users could not count their tasks:\n{self.said()}")
+        bad = [key for key in ("lost", "doubled", *(() if may_fail else ("failed",))) if found[key]]
+        if bad or not found["added"]:
+            raise Failed(f"{ {key: found[key] for key in ('added', *bad)} }:\n{self.said()}")
+
+    def __str__(self) -> str:
+        found = self.report
+        return (
+            f"{found['users']} users, {found['requests']} requests in {found['seconds']:.0f} s, {found['failed']} failed; "
+            f"{found['added']} tasks added, {found['completed']} completed, {found['occurrences']} next occurrences, "
+            f"{found['lost']} lost, {found['doubled']} doubled"
+        )
+
+
+class Gate:
+    """What users ask before each round whether to go on."""
+
+    def __init__(self):
+        self.is_open, self.n_rounds = True, 0
+        gate = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):  # noqa: N802  # the name that the base class calls
+                gate.n_rounds += 1
+                self.send_response(204 if gate.is_open else 410)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/"
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,217 @@
+"""The system as it is installed in a cluster: what the tests here look at, and change by the operators' own scripts."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import types
+import urllib.parse
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "helm/todo-app/files")]
+
+import smoke  # noqa: E402
+from clusterlib import SERVICES, Cluster, program  # noqa: E402, F401
+from clusterlib.forward import forward  # noqa: E402
+from clusterlib.rotate import Psql  # noqa: E402
+from clusterlib.secrets import decode  # noqa: E402
+
+STEM = "e2e"  # of the tags that scripts/image-variants gives
+FIRST, SECOND, BAD, BROKEN = (f"{STEM}-{which}" for which in ("first", "second", "bad", "broken"))
+BACKING = {"kafka": ("postgres", "kafka", "mail"), "redis": ("postgres", "redis", "mail")}
+SCHEMAS = ("backend", "recurring_task", "notification", "audit")
+LIMIT_S = 600
+
+
+class Failed(AssertionError):
+    """A command of an operator did not do what it should."""
+
+
+@dataclasses.dataclass
+class Done:
+    code: int
+    text: str  # what it wrote, errors included
+    seconds: float
+
+
+def run(argv: list[str], text: str | None = None, limit_s: float = LIMIT_S, check: bool = True) -> Done:
+    began = time.monotonic()
+    done = subprocess.run(
+        argv, input=text, text=True, timeout=limit_s, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL if text is None else None,
+    )  # fmt: skip
+    if check and done.returncode:
+        raise Failed(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
+    return Done(done.returncode, done.stdout, time.monotonic() - began)
+
+
+def wait_for(what: str, find, limit_s: float = 60, every_s: float = 0.5):
+    """What `find` gives as soon as it gives something."""
+    until = time.monotonic() + limit_s
+    while True:
+        found = find()
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise Failed(f"after {limit_s:.0f} s still waiting for {what}")
+        time.sleep(every_s)
+
+
+class Release:
+    """A namespace with one release in it, and the way of its users to it."""
+
+    def __init__(self, namespace: str, broker: str, address: str, prefix: str):
+        self.namespace, self.broker, self.address, self.prefix = namespace, broker, address, prefix
+        port = address.rpartition(":")[2]
+        self.host = f"{namespace}.localhost"
+        self.url = f"http://{self.host}" + ("" if port == "80" else f":{port}")
+        self.cluster = Cluster(types.SimpleNamespace(namespace=namespace, release="todo-app", context="", dry_run=False))
+        self.cluster.choose()
+
+    # ------------------------------------------------------------------ commands
+    def kubectl(self, *words: str, text: str | None = None, check: bool = True, limit_s: float = LIMIT_S) -> Done:
+        return run([program("kubectl"), "-n", self.namespace, *words], text, limit_s, check)
+
+    def json(self, *words: str) -> dict:
+        return json.loads(self.kubectl("get", *words, "-o", "json").text)
+
+    def helm(self, *words: str, check: bool = True) -> Done:
+        return run([program("helm"), "-n", self.namespace, *words], check=check)
+
+    def script(self, name: str, *words: str, check: bool = True) -> Done:
+        """One of scripts/, as an operator would call it."""
+        return run([str(ROOT / "scripts" / name), "--namespace", self.namespace, *words], check=check)
+
+    def sql(self, query: str) -> list[list[str]]:
+        """Rows of a query to the system's database, as its superuser."""
+        return [line.split("|") for line in Psql(self.cluster, "").query(query).splitlines()]
+
+    # ------------------------------------------------------------------ the release
+    def settings(self) -> list[str]:
+        """What all deployments here have in common: no rates, since all users come from one address."""
+        sets = [
+            f"broker.type={self.broker}", f"image.prefix={self.prefix}", f"ingress.host={self.host}", f"publicUrl={self.url}",
+            f"database.setup.image={self.prefix}/postgres:{FIRST}", f"test.image={self.prefix}/smoke:{FIRST}",
+        ]  # fmt: skip
+        sets += [f"services.backend.env.{key}=0" for key in ("RATE_ADDRESS_PER_S", "RATE_USER_PER_S", "RATE_SIGN_IN_PER_MIN")]
+        values = str(ROOT / "helm/todo-app/values-local.yaml")
+        return ["--values", values, *[word for one in sets for word in ("--set", one)]]
+
+    def deploy(self, tag: str, *more: str, check: bool = True) -> Done:
+        where = ["--url", self.url, "--address", self.address]
+        return self.script("deploy", "--tag", tag, *self.settings(), *where, *more, check=check)
+
+    def install(self) -> Done:
+        """Backing services, chart, and a user's way through it."""
+        backing = [word for name in BACKING[self.broker] for word in ("--backing", f"single-node/{name}")]
+        return self.deploy(FIRST, *backing)
+
+    def remove(self) -> None:
+        self.script("cleanup", "--data", "--yes", check=False)
+
+    def tag(self) -> str:
+        """Of the images that serve: what every backend pod runs."""
+        images = {c["image"].rpartition(":")[2] for pod in self.pods("backend") for c in pod["spec"]["containers"] if c["name"] == "backend"}
+        return images.pop() if len(images) == 1 else " and ".join(sorted(images))
+
+    def state(self) -> str:
+        said = self.helm("status", "todo-app", "-o", "json", check=False)
+        return json.loads(said.text)["info"]["status"] if said.code == 0 else ""
+
+    def schema(self) -> set[str]:
+        """Every migration, column, index and constraint of the services, a line each."""
+        return {
+            "|".join(row)
+            for row in self.sql(f"""
+                SELECT 'column ' || table_schema || '.' || table_name || '.' || column_name || ' ' || data_type
+                FROM information_schema.columns WHERE table_schema IN {SCHEMAS}
+                UNION SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname IN {SCHEMAS}
+                UNION SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+                FROM pg_constraint WHERE connamespace::regnamespace::text IN {SCHEMAS}
+                UNION SELECT 'migration backend ' || number || ' ' || name FROM backend.schema_migration""")
+        }
+
+    def secret(self, name: str) -> dict[str, str]:
+        return decode(self.json("secret", name))
+
+    def bring_back(self, tag: str) -> None:
+        """To the last revision that ran by these images, if others do now."""
+        if self.state() == "deployed" and self.tag() == tag:
+            return
+        for one in reversed(json.loads(self.helm("history", "todo-app", "-o", "json").text)[:-1]):
+            values = json.loads(self.helm("get", "values", "todo-app", "-o", "json", "--revision", str(one["revision"])).text)
+            if one["status"] in ("superseded", "deployed") and values["image"]["tag"] == tag:
+                self.script("rollback", "--revision", str(one["revision"]), "--no-smoke")
+                return
+        raise Failed(f"no revision of the release ran by {tag}")
+
+    # ------------------------------------------------------------------ pods
+    def pods(self, name: str | None = None) -> list[dict]:
+        """Those that shall run: no pods of jobs, none that goes."""
+        selector = ["-l", f"app.kubernetes.io/name={name}"] if name else []
+        found = self.json("pods", *selector)["items"]
+        return [pod for pod in found if is_lasting(pod) and "deletionTimestamp" not in pod["metadata"]]
+
+    def ready(self, name: str | None = None) -> list[str]:
+        return [pod["metadata"]["name"] for pod in self.pods(name) if is_ready(pod)]
+
+    def wait_ready(self, limit_s: float = 60, namespace: str | None = None) -> float:
+        """Until all that the workloads ask for is ready; return the seconds it took."""
+        began = time.monotonic()
+        wait_for("every pod to be ready", lambda: self.is_ready(namespace), limit_s)
+        return time.monotonic() - began
+
+    def is_ready(self, namespace: str | None = None) -> bool:
+        for item in self.json("deployments,statefulsets", "-n", namespace or self.namespace)["items"]:
+            wanted, status = item["spec"].get("replicas", 1), item["status"]
+            if status.get("observedGeneration") != item["metadata"]["generation"] or status.get("replicas", 0) != wanted:
+                return False
+            if status.get("readyReplicas", 0) != wanted or status.get("updatedReplicas", 0) != wanted:
+                return False
+        return True
+
+    # ------------------------------------------------------------------ users
+    def api(self) -> smoke.Api:
+        """A client that comes by the ingress."""
+        return smoke.Api(smoke.Address(f"http://{self.address}", urllib.parse.urlsplit(self.url).netloc, False))
+
+    def user(self, email: str = "") -> smoke.Api:
+        """A new account, signed in."""
+        api, email = self.api(), email or f"e2e-{time.time_ns()}@example.org"
+        api.call("POST", "/register", 201, {"email": email, "password": "correct horse battery staple", "time_zone": "Europe/Berlin"})
+        api.token = api.call("POST", "/session", 200, {"email": email, "password": "correct horse battery staple"})["access_token"]
+        return api
+
+    def mails_to(self, email: str) -> list[dict]:
+        """What the mail server of the cluster took for this address."""
+        with forward(self.cluster, "service/mail", 1080) as place, urllib.request.urlopen(f"http://{place}/email") as answer:
+            return [mail for mail in json.load(answer) if email in (to["address"] for to in mail["to"])]
+
+    def audit_is_whole(self) -> str:
+        """What `audit verify` says of every chain."""
+        return self.kubectl("exec", "deploy/audit", "-c", "audit", "--", "/usr/bin/audit", "verify").text.strip()
+
+    def outboxes_are_empty(self) -> bool:
+        return all(self.sql(f"SELECT count(*) FROM {schema}.outbox")[0] == ["0"] for schema in SCHEMAS)
+
+
+def is_lasting(pod: dict) -> bool:
+    owners = [owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])]
+    return bool(owners) and "Job" not in owners
+
+
+def is_ready(pod: dict) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+
+@contextlib.contextmanager
+def cleaned_up(release: Release, keep: bool):
+    try:
+        yield release
+    finally:
+        if not keep:
+            release.remove()
