@@ -59,7 +59,7 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- end }}
 
 {{/* One item of metadata of .component, with .environment and .changes; stores outside Kubernetes and Vault hold one
-     text per name, so there the key is the name. */}}
+     text per name, so there the key is the name. The store itself is opened by what Kubernetes holds. */}}
 {{- define "todo.dapr.item" -}}
 {{- $item := .item -}}
 {{- if hasKey .changes $item.name -}}
@@ -68,7 +68,7 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- if not (hasKey .environment $item.envRef) }}{{ fail (printf "dapr/components: %s has envRef %s, which the chart does not know" .component $item.envRef) }}{{ end -}}
 {{- $item = dict "name" $item.name "value" (index .environment $item.envRef) -}}
 {{- end -}}
-{{- if and $item.secretKeyRef (has .store (list "azure.keyvault" "gcp.secretmanager")) -}}
+{{- if and $item.secretKeyRef (ne .component "secrets") (has .store (list "azure.keyvault" "gcp.secretmanager")) -}}
 {{- $item = dict "name" $item.name "secretKeyRef" (dict "name" $item.secretKeyRef.name "key" $item.secretKeyRef.name) -}}
 {{- end -}}
 {{- toYaml $item }}
