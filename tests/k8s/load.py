@@ -9,31 +9,34 @@ import threading
 
 from release import ROOT, Failed, Release, wait_for
 
-END_S = 180  # in which every user has ended his round, and looked for all he ever added
+LIMIT = "30m"
+END_S = 180  # in which every user has ended his round, and looked for all he ever added, beside his pauses
 
 
 class Load:
     """k6 by scripts/load-test. `end` lets the users finish, and gives the report."""
 
-    def __init__(self, release: Release, users: int = 100, ramp_s: int = 20, longest_s: int = 900, may_fail: bool = False, pause_s: float = 1):
-        self.release, self.report = release, {}
+    def __init__(
+        self, release: Release, users: int = 100, ramp_s: int = 20, pause_s: float = 1, warm: int = 2, may_fail: bool = False
+    ):  # fmt: skip
+        """`warm`: so many rounds a user has begun before the test goes on."""
+        self.release, self.users, self.pause_s, self.warm, self.report = release, users, pause_s, warm, {}
         self.folder = tempfile.TemporaryDirectory(prefix="todo-load-")
         self.log = pathlib.Path(self.folder.name) / "log"
         self.gate = Gate()
         options = {
             "url": release.url, "address": release.address, "users": users, "ramp": f"{ramp_s}s", "until": self.gate.url,
-            "limit": f"{longest_s}s", "pause": pause_s, "p95": 0, "errors": 1 if may_fail else 0, "report": f"{self.folder.name}/report.json",
+            "limit": LIMIT, "pause": pause_s, "p95": 0, "errors": 1 if may_fail else 0, "report": f"{self.folder.name}/report.json",
         }  # fmt: skip
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         with self.log.open("w") as log:
             self.child = subprocess.Popen(
                 [str(ROOT / "scripts/load-test"), *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )  # fmt: skip
-        self.users = users
 
     def __enter__(self) -> "Load":
         try:
-            wait_for("all users to be at work", self.is_full, 300)
+            wait_for("all users to be at work", self.is_full, 600)
         except BaseException:
             self.stop()
             raise
@@ -42,7 +45,7 @@ class Load:
     def is_full(self) -> bool:
         if self.child.poll() is not None:
             raise Failed(f"the load ended before it began:\n{self.said()}")
-        return self.gate.n_rounds >= 2 * self.users
+        return self.gate.n_rounds >= self.warm * self.users
 
     def __exit__(self, *_) -> None:
         self.stop()
@@ -65,7 +68,7 @@ class Load:
         if self.child.poll() is not None:
             raise Failed(f"the load ended before it was told to:\n{self.said()}")
         self.gate.close()
-        self.child.wait(END_S)
+        self.child.wait(END_S + 10 * self.pause_s)
         report = pathlib.Path(self.folder.name) / "report.json"
         if not report.exists():
             raise Failed(f"the load left no report:\n{self.said()}")

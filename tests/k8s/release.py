@@ -1,9 +1,9 @@
 """The system as it is installed in a cluster: what the tests here look at, and change by the operators' own scripts."""
 
-import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -92,11 +92,12 @@ class Release:
 
     # ------------------------------------------------------------------ the release
     def settings(self) -> list[str]:
-        """What all deployments here have in common: no rates, since all users come from one address."""
+        """What all deployments here have in common: no rates, since all users come from one address; busy crons."""
         sets = [
             f"broker.type={self.broker}", f"image.prefix={self.prefix}", f"ingress.host={self.host}", f"publicUrl={self.url}",
             f"database.setup.image={self.prefix}/postgres:{FIRST}", f"test.image={self.prefix}/smoke:{FIRST}",
         ]  # fmt: skip
+        sets += [f"dapr.{cron}=@every 5s" for cron in ("recurrenceSweep", "reminderCheck")]
         sets += [f"services.backend.env.{key}=0" for key in ("RATE_ADDRESS_PER_S", "RATE_USER_PER_S", "RATE_SIGN_IN_PER_MIN")]
         values = str(ROOT / "helm/todo-app/values-local.yaml")
         return ["--values", values, *[word for one in sets for word in ("--set", one)]]
@@ -114,9 +115,9 @@ class Release:
         self.script("cleanup", "--data", "--yes", check=False)
 
     def tag(self) -> str:
-        """Of the images that serve: what every backend pod runs."""
-        images = {c["image"].rpartition(":")[2] for pod in self.pods("backend") for c in pod["spec"]["containers"] if c["name"] == "backend"}
-        return images.pop() if len(images) == 1 else " and ".join(sorted(images))
+        """Of the images that serve: what every pod of the services runs."""
+        containers = [c for pod in self.pods() for c in pod["spec"]["containers"] if c["name"] in SERVICES]
+        return " and ".join(sorted({c["image"].rpartition(":")[2] for c in containers}))
 
     def state(self) -> str:
         said = self.helm("status", "todo-app", "-o", "json", check=False)
@@ -124,6 +125,7 @@ class Release:
 
     def schema(self) -> set[str]:
         """Every migration, column, index and constraint of the services, a line each."""
+        migrations = [f"SELECT 'migration {schema} ' || number || ' ' || name FROM {schema}.schema_migration" for schema in SCHEMAS]
         return {
             "|".join(row)
             for row in self.sql(f"""
@@ -132,7 +134,7 @@ class Release:
                 UNION SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname IN {SCHEMAS}
                 UNION SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
                 FROM pg_constraint WHERE connamespace::regnamespace::text IN {SCHEMAS}
-                UNION SELECT 'migration backend ' || number || ' ' || name FROM backend.schema_migration""")
+                UNION {" UNION ".join(migrations)}""")
         }
 
     def secret(self, name: str) -> dict[str, str]:
@@ -150,10 +152,10 @@ class Release:
         raise Failed(f"no revision of the release ran by {tag}")
 
     # ------------------------------------------------------------------ pods
-    def pods(self, name: str | None = None) -> list[dict]:
+    def pods(self, name: str | None = None, namespace: str | None = None) -> list[dict]:
         """Those that shall run: no pods of jobs, none that goes."""
         selector = ["-l", f"app.kubernetes.io/name={name}"] if name else []
-        found = self.json("pods", *selector)["items"]
+        found = self.json("pods", "-n", namespace or self.namespace, *selector)["items"]
         return [pod for pod in found if is_lasting(pod) and "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self, name: str | None = None) -> list[str]:
@@ -166,13 +168,15 @@ class Release:
         return time.monotonic() - began
 
     def is_ready(self, namespace: str | None = None) -> bool:
-        for item in self.json("deployments,statefulsets", "-n", namespace or self.namespace)["items"]:
-            wanted, status = item["spec"].get("replicas", 1), item["status"]
-            if status.get("observedGeneration") != item["metadata"]["generation"] or status.get("replicas", 0) != wanted:
-                return False
-            if status.get("readyReplicas", 0) != wanted or status.get("updatedReplicas", 0) != wanted:
-                return False
-        return True
+        """By the pods themselves: what a workload says of them may be of a moment ago."""
+        workloads = self.json("deployments,statefulsets", "-n", namespace or self.namespace)["items"]
+        told = all(
+            item["status"].get("observedGeneration") == item["metadata"]["generation"]
+            and item["status"].get("updatedReplicas", 0) == item["spec"]["replicas"]
+            for item in workloads
+        )
+        pods = self.pods(namespace=namespace)
+        return told and all(map(is_ready, pods)) and len(pods) == sum(item["spec"]["replicas"] for item in workloads)
 
     # ------------------------------------------------------------------ users
     def api(self) -> smoke.Api:
@@ -208,10 +212,9 @@ def is_ready(pod: dict) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
 
 
-@contextlib.contextmanager
-def cleaned_up(release: Release, keep: bool):
-    try:
-        yield release
-    finally:
-        if not keep:
-            release.remove()
+def steps_of(text: str) -> int:
+    """How many steps a user's way had; each of them must have gone well."""
+    steps = re.findall(r"^ok (\d+)/(\d+)", text, re.M)
+    if not steps or len(steps) != int(steps[0][1]):
+        raise Failed(f"not every step went well:\n{text}")
+    return len(steps)

@@ -65,11 +65,10 @@ def one_of_each(pods: list[dict]) -> list[str]:
 def end_sidecar(release, pod: str) -> float:
     """By its own API, since its image has nothing that could kill it. Kubernetes starts the container again."""
 
-    def restarts() -> int:
-        found = release.json("pod", pod)["status"]["containerStatuses"]
-        return next(one["restartCount"] for one in found if one["name"] == "daprd")
+    def sidecar() -> dict:
+        return next(one for one in release.json("pod", pod)["status"]["containerStatuses"] if one["name"] == "daprd")
 
-    began, before = time.monotonic(), restarts()
+    began, before = time.monotonic(), sidecar()["restartCount"]
     service = release.json("pod", pod)["metadata"]["labels"]["app.kubernetes.io/name"]
     token = release.secret(f"{service}-dapr-token")["token"]
     with forward(release.cluster, f"pod/{pod}", 3500) as place:
@@ -77,6 +76,6 @@ def end_sidecar(release, pod: str) -> float:
         connection.request("POST", "/v1.0/shutdown", headers={"dapr-api-token": token})
         assert connection.getresponse().status == 204
         connection.close()
-    wait_for(f"{pod}'s sidecar to be started again", lambda: restarts() > before, 3 * READY_S)
+    wait_for(f"{pod}'s sidecar to be started again", lambda: sidecar()["restartCount"] > before and sidecar()["ready"], 3 * READY_S)
     release.wait_ready(3 * READY_S)
     return time.monotonic() - began

@@ -3,7 +3,7 @@
 import json
 import re
 
-from release import wait_for
+from release import steps_of, wait_for
 from reminders import Reminders
 
 OPEN = {
@@ -29,20 +29,19 @@ def test_the_probe_sees_what_is_open(release, tell):
         said = release.script("validate-deployment", "--probe", check=False)
     finally:
         release.kubectl("delete", "networkpolicy", "e2e-open")
-    reached = re.findall(r"it reached (\S.*) \(", said.text)
     assert said.code == 1 and f"FAILED  {FACT}" in said.text, said.text
-    for port in (":9092" if release.broker == "kafka" else ":6379", ":5432"):
-        assert port in said.text, said.text
-    tell(f"with a policy that opens all, the same probe reaches {len(reached)} and more")
+    n_reached = said.text.count("it reached ") + int((re.search(r"and (\d+) more", said.text) or [0, 0])[1])
+    assert n_reached >= 4 * 5, said.text
+    tell(f"with a policy that opens all, the same probe reaches {n_reached}")
 
 
 def test_each_allowed_flow_works(release, tell):
     """A user's way goes through each of them: ingress, sidecars, broker, database, mail, live updates."""
     tested = release.helm("test", "todo-app", "--logs", "--timeout", "5m")
-    assert tested.text.count("ok ") >= 8
+    n_inside = steps_of(tested.text)
     said = release.script("smoke-tests", "--url", release.url, "--address", release.address).text
-    assert "ok 8/8" in said, said
+    n_outside = steps_of(said)
     reminders = Reminders(release, n=1, first_s=2)
     reminders.check()
     wait_for("its mail", lambda: len(release.mails_to(reminders.email)) == 1)
-    tell("inside by helm test 8 of 8 steps, over the ingress 8 of 8, and one mail")
+    tell(f"all {n_inside} steps inside by helm test, all {n_outside} over the ingress, and a mail")
