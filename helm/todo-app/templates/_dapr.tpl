@@ -38,8 +38,13 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- $kinds := dict "secrets" (dict "type" (printf "secretstores.%s" $type) "version" "v1" "metadata" $store.metadata) -}}
 {{- if eq .Values.state.type "redis" -}}
 {{- $redis := .Values.state.redis -}}
-{{- $ref := dict "name" ($redis.existingSecret | default .Values.broker.existingSecret) "key" $redis.passwordKey -}}
-{{- $metadata := dict "redisHost" ($redis.address | default (include "todo.brokerAddress" .)) "redisPassword" (dict "secretKeyRef" $ref) "enableTLS" (toString $redis.tls) "readTimeout" "5s" "writeTimeout" "5s" -}}
+{{- $broker := .Values.broker -}}
+{{- $ref := ternary (dict "name" $redis.existingSecret "key" $redis.passwordKey) (dict "name" $broker.existingSecret "key" $broker.passwordKey) (ne $redis.existingSecret "") -}}
+{{- $shared := eq (include "todo.sharesRedis" .) "true" -}}
+{{- $tls := or $redis.tls (and $shared $broker.tls.enabled) | ternary "true" "false" -}}
+{{- $metadata := dict "redisHost" (include "todo.stateAddress" .) "redisPassword" (dict "secretKeyRef" $ref) "enableTLS" $tls "readTimeout" "5s" "writeTimeout" "5s" -}}
+{{- with $redis.username | default (ternary $broker.username "" $shared) }}{{ $_ := set $metadata "redisUsername" . }}{{ end -}}
+{{- if and $shared $broker.tls.skipVerify }}{{ $_ := set $metadata "insecureSkipTLSVerify" "true" }}{{ end -}}
 {{- $_ := set $kinds "state" (dict "type" "state.redis" "version" "v1" "metadata" $metadata) -}}
 {{- end -}}
 {{- toYaml $kinds }}

@@ -95,6 +95,18 @@ seccompProfile:
 {{- .Values.broker.address | default (index $default .Values.broker.type) }}
 {{- end }}
 
+{{/* Whether the state store is the broker's own Redis. */}}
+{{- define "todo.sharesRedis" -}}
+{{- if and (eq .Values.broker.type "redis") (not .Values.state.redis.address) }}true{{ end }}
+{{- end }}
+
+{{/* Address of a Redis that is the state store. */}}
+{{- define "todo.stateAddress" -}}
+{{- if include "todo.sharesRedis" . }}{{ include "todo.brokerAddress" . }}
+{{- else }}{{ .Values.state.redis.address | default "redis:6379" }}
+{{- end }}
+{{- end }}
+
 {{/* Longest time a sidecar stays after SIGTERM so that its service can still publish: the service's own, and 2 s. */}}
 {{- define "todo.blockSeconds" -}}
 {{- add .Values.preStopSeconds .Values.drainSeconds 2 }}
