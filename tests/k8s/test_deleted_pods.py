@@ -20,8 +20,8 @@ def test_users_notice_no_pod_that_goes_but_the_database(release, tell):
             took[service] = delete(release, release.ready(service)[0])
         for service in SERVICES:
             took[f"{service}'s sidecar"] = end_sidecar(release, release.ready(service)[0])
-        for pod in one_of_each(release.json("pods", "-n", CONTROL_PLANE)["items"]):
-            took[pod] = delete(release, pod, CONTROL_PLANE)
+        for name, pod in one_of_each(release.json("pods", "-n", CONTROL_PLANE)["items"]).items():
+            took[name] = delete(release, pod, CONTROL_PLANE)
         for name in (release.broker, "mail"):
             took[name] = delete(release, f"{name}-0")
         load.everyone_once_more()
@@ -40,7 +40,7 @@ def test_nothing_is_lost_with_the_database(release, tell):
 
 def check(release, tell, took: dict[str, float], load: Load, reminders: Reminders, may_fail: bool) -> None:
     slowest = max(took, key=took.get)
-    tell(f"{len(took)} pods and sidecars, {slowest} the slowest, gone and back after {took[slowest]:.0f} s; {load}")
+    tell(f"{len(took)} taken away, {slowest} the slowest: gone and back after {took[slowest]:.0f} s; {load}")
     tell(", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()))
     load.check(may_fail)
     tell(reminders.check())
@@ -57,9 +57,9 @@ def delete(release, pod: str, namespace: str | None = None) -> float:
     return time.monotonic() - began
 
 
-def one_of_each(pods: list[dict]) -> list[str]:
-    """The name of one pod of each workload."""
-    return list({pod["metadata"]["labels"]["app"]: pod["metadata"]["name"] for pod in pods if is_ready(pod)}.values())
+def one_of_each(pods: list[dict]) -> dict[str, str]:
+    """One pod of each workload."""
+    return {pod["metadata"]["labels"]["app"]: pod["metadata"]["name"] for pod in pods if is_ready(pod)}
 
 
 def end_sidecar(release, pod: str) -> float:
