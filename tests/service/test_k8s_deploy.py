@@ -1,0 +1,140 @@
+"""scripts/deploy, rollback and cleanup against a cluster that only remembers; where it matters what the values come to, the
+chart is rendered by the real helm."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+from support.fake_cluster import FakeCluster
+from test_chart_is_dapr import helm
+
+
+@pytest.fixture
+def fake(tmp_path: pathlib.Path) -> FakeCluster:
+    return FakeCluster(tmp_path)
+
+
+@pytest.fixture
+def with_chart(fake: FakeCluster) -> FakeCluster:
+    """With Dapr, and the real chart."""
+    fake.add("crd", "components.dapr.io")
+    fake.change(helm=helm())
+    return fake
+
+
+def values_file(folder: pathlib.Path, text: str) -> str:
+    path = folder / "values.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+# ------------------------------------------------------------------ deploy
+def test_deploy_goes_in_order(fake: FakeCluster) -> None:
+    fake.add("crd", "components.dapr.io")
+    done = fake.run("deploy", "--no-smoke", "--tag", "v9", "--set", "logLevel=debug")
+    assert done.returncode == 0, done.stdout + done.stderr
+    changes = fake.changes()
+    assert changes[0] == "kubectl create namespace todo"
+    assert changes[1].endswith("--overwrite pod-security.kubernetes.io/enforce=restricted")
+    assert changes[-1].startswith("helm upgrade --install todo-app ")
+    for part in ("--atomic", "--wait", "image.tag=v9", "logLevel=debug"):
+        assert part in changes[-1]
+    assert len(fake.secrets()) == 28
+    assert "@db.example.org:6432/tasks?sslmode=require" in fake.secret("backend-database")["url"]
+    assert done.stdout.splitlines()[-1].startswith("next:  scripts/check-health")
+
+
+def test_deploy_refuses_a_release_that_hangs(fake: FakeCluster) -> None:
+    fake.change(release="pending-upgrade")
+    done = fake.run("deploy")
+    assert done.returncode == 1
+    assert "pending-upgrade" in done.stderr
+    assert "next:  scripts/rollback" in done.stderr
+    assert fake.changes() == []
+
+
+def test_deploy_needs_dapr(fake: FakeCluster) -> None:
+    done = fake.run("deploy")
+    assert done.returncode == 1
+    assert "next:  scripts/install-dapr" in done.stderr
+    assert fake.changes() == []
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "wanted"),
+    [
+        ("", (), "of-the-checkout"),
+        ("image: {tag: pinned}", (), "pinned"),
+        ("image: {tag: 0.5.0}", (), "0.5.0"),
+        ("image: {tag: pinned}", ("--tag", "0.5.0"), "0.5.0"),
+        ("", ("--tag", "0.5.0"), "0.5.0"),
+    ],
+)
+def test_deploy_chooses_a_tag_only_where_none_is_given(
+    with_chart: FakeCluster, tmp_path: pathlib.Path, values: str, options: tuple[str, ...], wanted: str
+) -> None:
+    """0.5.0 is the chart's appVersion, which stands for no tag at all."""
+    path = values_file(tmp_path, values)
+    folder = ("--backing", "single-node/postgres")
+    done = with_chart.run("deploy", "--no-smoke", "--values", path, *folder, *options, IMAGE_TAG="of-the-checkout")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"image: todo-app/NAME:{wanted}|" in done.stdout, "the backing services' images"
+    installed = with_chart.changes()[-1]
+    assert ("image.tag=of-the-checkout" in installed) == (wanted == "of-the-checkout")
+    assert ("image.tag=0.5.0" in installed) == bool(options)
+
+
+# ------------------------------------------------------------------ rollback, cleanup
+@pytest.mark.parametrize(
+    ("states", "wanted"),
+    [
+        (["superseded", "superseded", "deployed"], "2"),
+        (["superseded", "deployed", "failed"], "2"),
+        (["superseded", "deployed", "pending-upgrade"], "2"),
+        (["superseded", "failed", "deployed"], "1"),
+    ],
+)
+def test_rollback_goes_to_what_ran_before(fake: FakeCluster, states: list[str], wanted: str) -> None:
+    history = [{"revision": at, "status": status} for at, status in enumerate(states, 1)]
+    fake.change(release=states[-1], history=history)
+    done = fake.run("rollback", "--no-smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fake.changes() == [f"helm rollback todo-app {wanted} --wait --timeout 5m"]
+
+
+def test_rollback_of_the_first_release_says_so(fake: FakeCluster) -> None:
+    fake.change(release="failed", history=[{"revision": 1, "status": "failed"}])
+    done = fake.run("rollback")
+    assert done.returncode == 1
+    assert "no earlier revision" in done.stderr
+    assert fake.changes() == []
+
+
+def test_cleanup_asks_first(fake: FakeCluster) -> None:
+    fake.add("namespace", "todo")
+    fake.change(release="deployed")
+    for more in ([], ["--data"]):
+        done = fake.run("cleanup", *more)
+        assert done.returncode == 1
+        assert "context test" in done.stdout and "namespace todo" in done.stdout
+        assert "--yes" in done.stderr
+    assert fake.changes() == []
+
+
+def test_cleanup_keeps_the_data_unless_told(fake: FakeCluster) -> None:
+    fake.add("namespace", "todo")
+    fake.change(release="deployed")
+    assert fake.run("cleanup", "--yes").returncode == 0
+    kept = " ".join(fake.changes())
+    assert "helm uninstall" in kept
+    assert "secret" not in kept and "persistentvolume" not in kept and "delete namespace" not in kept
+    assert fake.run("cleanup", "--yes", "--data").returncode == 0
+    assert "kubectl delete namespace todo --timeout 5m" in fake.changes()
+
+
+def test_cleanup_never_deletes_a_namespace_of_the_cluster(fake: FakeCluster) -> None:
+    fake.add("namespace", "kube-system")
+    done = fake.run("cleanup", "--yes", "--data", "--namespace", "kube-system")
+    assert done.returncode == 1
+    assert fake.changes() == []
