@@ -85,6 +85,25 @@ def test_deploy_chooses_a_tag_only_where_none_is_given(
     assert ("image.tag=0.5.0" in installed) == bool(options)
 
 
+@pytest.mark.parametrize(
+    ("values", "options", "wanted"),
+    [
+        ("", ("--url", "http://todo.localhost:8080/"), "publicUrl=http://todo.localhost:8080 "),
+        ("publicUrl: https://other.example.com", ("--url", "http://todo.localhost:8080"), ""),
+        ("", (), ""),
+    ],
+)
+def test_what_users_type_is_the_public_url_where_the_values_say_none(
+    with_chart: FakeCluster, tmp_path: pathlib.Path, values: str, options: tuple[str, ...], wanted: str
+) -> None:
+    done = with_chart.run("deploy", "--no-smoke", "--values", values_file(tmp_path, values), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    installed = with_chart.changes()[-1]
+    assert wanted in installed
+    assert ("publicUrl" in installed) == bool(wanted)
+    assert ("publicUrl is https://other.example.com" in done.stdout) == bool(values), "it does not say that they differ"
+
+
 # ------------------------------------------------------------------ rollback, cleanup
 @pytest.mark.parametrize(
     ("states", "wanted"),

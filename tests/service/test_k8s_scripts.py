@@ -102,6 +102,14 @@ def test_a_cluster_that_is_not_there_is_refused_by_name(fake: FakeCluster, scrip
     assert fake.changes() == []
 
 
+@pytest.mark.parametrize("script", ["setup-kind", "setup-minikube"])
+def test_a_local_cluster_says_how_users_reach_it(fake: FakeCluster, script: str) -> None:
+    """With the port: a browser's Origin has it."""
+    done = fake.run(script, "--port", "9999")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].endswith(" --url http://todo.localhost:9999")
+
+
 # ------------------------------------------------------------------ create-secrets
 def test_create_secrets_makes_what_the_services_read(fake: FakeCluster) -> None:
     done = fake.run("create-secrets", "--database", "db.example.org:6432/tasks?sslmode=require")
