@@ -189,6 +189,11 @@ REMINDER_CHECK_SCHEDULE: {{ .Values.dapr.reminderCheck | quote }}
 {{- if has .Values.secretStore.type (list "kubernetes" "oci.vault") }}true{{ end }}
 {{- end }}
 
+{{/* Whether the sidecar of service .name needs the database's authority: for the component state. Public ones it knows. */}}
+{{- define "todo.dapr.mountsDatabaseCa" -}}
+{{- if and (eq .name "websocket") (eq .root.Values.state.type "postgresql") .root.Values.database.caSecret }}true{{ end }}
+{{- end }}
+
 {{/* Annotations of a pod of service .name (.svc: its settings). */}}
 {{- define "todo.dapr.annotations" -}}
 {{- $dapr := .root.Values.dapr -}}
@@ -226,8 +231,14 @@ dapr.io/sidecar-seccomp-profile-type: RuntimeDefault
 dapr.io/graceful-shutdown-seconds: {{ $dapr.gracefulShutdownSeconds | quote }}
 dapr.io/block-shutdown-duration: {{ include "todo.blockSeconds" .root }}s
 dapr.io/disable-builtin-k8s-secret-store: "true"
-{{- if include "todo.dapr.readsKubernetes" .root }}
-dapr.io/volume-mounts: kube-api-access:/var/run/secrets/kubernetes.io/serviceaccount
+{{- $mounts := list }}
+{{- if include "todo.dapr.readsKubernetes" .root }}{{ $mounts = append $mounts "kube-api-access:/var/run/secrets/kubernetes.io/serviceaccount" }}{{ end }}
+{{- if include "todo.dapr.mountsDatabaseCa" . }}
+{{- $mounts = append $mounts "database-ca:/database-ca" }}
+dapr.io/env: PGSSLROOTCERT=/database-ca/ca.crt
+{{- end }}
+{{- with $mounts }}
+dapr.io/volume-mounts: {{ join "," . }}
 {{- end }}
 {{- with $dapr.sidecarImage }}
 dapr.io/sidecar-image: {{ . }}

@@ -95,6 +95,30 @@ seccompProfile:
 {{- .Values.broker.address | default (index $default .Values.broker.type) }}
 {{- end }}
 
+{{/* Whom libpq believes, only where the sslmode asks for it: with a file of authorities libpq verifies in the other modes as
+     well, and `prefer` goes on without TLS when that fails. */}}
+{{- define "todo.databaseEnv" -}}
+{{- $database := .Values.database -}}
+{{- if hasPrefix "verify-" $database.sslmode -}}
+- {name: PGSSLROOTCERT, value: {{ ternary "/database-ca/ca.crt" "/etc/ssl/certs/ca-certificates.crt" (ne $database.caSecret "") }}}
+{{- end }}
+{{- end }}
+
+{{- define "todo.databaseMount" -}}
+{{- if .Values.database.caSecret -}}
+- {name: database-ca, mountPath: /database-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "todo.databaseVolume" -}}
+{{- with .Values.database.caSecret -}}
+- name: database-ca
+  secret:
+    secretName: {{ . }}
+    items: [{key: {{ $.Values.database.caKey }}, path: ca.crt}]
+{{- end }}
+{{- end }}
+
 {{/* Whether the state store is the broker's own Redis. */}}
 {{- define "todo.sharesRedis" -}}
 {{- if and (eq .Values.broker.type "redis") (not .Values.state.redis.address) }}true{{ end }}

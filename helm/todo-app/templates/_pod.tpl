@@ -124,6 +124,9 @@ spec:
             fieldRef:
               fieldPath: metadata.name
         {{- end }}
+        {{- if .facts.hasDatabase }}{{ with include "todo.databaseEnv" .root }}
+        {{- . | nindent 8 }}
+        {{- end }}{{ end }}
       startupProbe:
         httpGet: {path: /health, port: http}
         periodSeconds: 1
@@ -149,14 +152,21 @@ spec:
         {{- toYaml .svc.resources | nindent 8 }}
       securityContext:
         {{- include "todo.containerSecurity" . | nindent 8 }}
-      {{- if and (eq $name "audit") $values.audit.heads.volume }}
+      {{- $heads := and (eq $name "audit") $values.audit.heads.volume }}
+      {{- $databaseMount := and .facts.hasDatabase (include "todo.databaseMount" .root) }}
+      {{- if or $heads $databaseMount }}
       volumeMounts:
+        {{- if $heads }}
         - name: heads
           mountPath: /heads
+        {{- end }}
+        {{- with $databaseMount }}
+        {{- . | nindent 8 }}
+        {{- end }}
       {{- end }}
-  {{- $heads := and (eq $name "audit") $values.audit.heads.volume }}
   {{- $reads := include "todo.dapr.readsKubernetes" .root }}
-  {{- if or $reads $heads }}
+  {{- $databaseVolume := and (or .facts.hasDatabase (include "todo.dapr.mountsDatabaseCa" .)) (include "todo.databaseVolume" .root) }}
+  {{- if or $reads $heads $databaseVolume }}
   volumes:
     {{- if $reads }}
     - name: kube-api-access
@@ -181,6 +191,9 @@ spec:
     {{- with $heads }}
     - name: heads
       {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with $databaseVolume }}
+    {{- . | nindent 4 }}
     {{- end }}
   {{- end }}
 {{- end }}
