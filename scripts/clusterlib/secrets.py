@@ -26,6 +26,13 @@ STORED = {
     "state-database": ("connectionString",),
     **{f"{service}-database": ("url",) for service in WITH_DATABASE},
 }
+# what a cluster keeps itself where the services' secrets are in another store: what sidecars start with, and what
+# jobs read; a database's login is then in both, for the job that gives it its password
+KEPT = tuple(
+    [f"{service}-{kind}-token" for service in SERVICES for kind in ("dapr", "app")]
+    + [f"{service}-database{end}" for service in WITH_DATABASE for end in ("", "-owner")]
+    + ["state-database", "postgres-admin"]
+)
 
 
 class ClusterSecrets(Secrets):

@@ -4,10 +4,13 @@ chart is rendered by the real helm."""
 from __future__ import annotations
 
 import pathlib
+import re
+import subprocess
 
 import pytest
+import yaml
 from support.fake_cluster import FakeCluster
-from test_chart_is_dapr import helm
+from test_chart_is_dapr import CHART, helm
 
 
 @pytest.fixture
@@ -102,6 +105,51 @@ def test_what_users_type_is_the_public_url_where_the_values_say_none(
     assert wanted in installed
     assert ("publicUrl" in installed) == bool(wanted)
     assert ("publicUrl is https://other.example.com" in done.stdout) == bool(values), "it does not say that they differ"
+
+
+@pytest.mark.parametrize(
+    ("store", "metadata"),
+    [
+        ("azure.keyvault", "{vaultName: todo}"),
+        ("gcp.secretmanager", "{project_id: todo}"),
+        ("hashicorp.vault", "{vaultAddr: https://vault.example.com}"),
+    ],
+)
+def test_another_store_leaves_the_secrets_of_sidecars_and_jobs(
+    with_chart: FakeCluster, tmp_path: pathlib.Path, store: str, metadata: str
+) -> None:
+    kept = f"secrets: {{create: false}}, secretStore: {{type: {store}, metadata: {metadata}}}"
+    values = values_file(tmp_path, f"{{{kept}, database: {{name: tasks}}}}")
+    with_chart.add("namespace", "todo")
+    done = with_chart.run("deploy", "--no-smoke", "--values", values)
+    assert done.returncode == 1
+    assert f"yours to keep in {store}" in done.stdout
+    assert "error: 20 Secrets are missing" in done.stderr
+    (hint,) = [line for line in done.stderr.splitlines() if line.startswith("next:  ")]
+    assert hint.endswith("--other-store --database 'postgres:5432/tasks?sslmode=prefer'")
+    assert with_chart.run("create-secrets", *hint.replace("'", "").split()[2:]).returncode == 0
+    assert "backend-app-token" in with_chart.secrets() and "token-keys" not in with_chart.secrets()
+    assert set(jobs_and_sidecars_read(values)) <= set(with_chart.secrets())
+    done = with_chart.run("deploy", "--no-smoke", "--values", values)
+    assert done.returncode == 0, done.stderr
+
+
+def jobs_and_sidecars_read(values: str) -> set[str]:
+    """Names of the Secrets of Kubernetes that the chart's pods refer to."""
+    argv = [*helm(), "template", "todo-app", str(CHART), "--values", values]
+    objects = list(yaml.safe_load_all(subprocess.run(argv, capture_output=True, text=True, check=True).stdout))
+    pods = [one["spec"]["template"] for one in objects if one and one["kind"] in ("Job", "Deployment", "StatefulSet")]
+    named = re.findall(r"'secretKeyRef': {[^}]*'name': '([^']*)'", str(pods))
+    return {*named, *re.findall(r"'dapr.io/[a-z]*-token-secret': '([^']*)'", str(pods))}
+
+
+def test_a_vault_that_external_secrets_reads_is_left_to_it(with_chart: FakeCluster, tmp_path: pathlib.Path) -> None:
+    oci = "{type: oci.vault, oci: {vault: ocid1.vault.x, region: eu-frankfurt-1}}"
+    values = values_file(tmp_path, f"{{secrets: {{create: false}}, secretStore: {oci}}}")
+    done = with_chart.run("deploy", "--no-smoke", "--values", values)
+    assert done.returncode == 0, done.stderr
+    assert "External Secrets brings them" in done.stdout
+    assert with_chart.secrets() == []
 
 
 # ------------------------------------------------------------------ rollback, cleanup
