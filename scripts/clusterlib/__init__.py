@@ -16,6 +16,10 @@ SERVICES = ("backend", "recurring-task", "notification", "audit", "websocket")
 CONTROL_PLANE = "dapr-system"
 
 
+def workload_kind(service: str) -> str:
+    return "statefulset" if service == "websocket" else "deployment"
+
+
 class ClusterError(Exception):
     """A reason, and the next command to type."""
 

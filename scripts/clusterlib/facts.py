@@ -2,8 +2,7 @@
 
 A fact is a function that yields what breaks it; a fact that finds nothing to look at says so itself."""
 
-from . import CONTROL_PLANE, SERVICES, Cluster
-
+from . import CONTROL_PLANE, SERVICES, Cluster, workload_kind
 
 
 class Facts:
@@ -162,11 +161,18 @@ class Facts:
     def budgets(self):
         there = {b["metadata"]["name"]: b for b in self.cluster.items("poddisruptionbudgets")}
         for service in SERVICES:
+            if service not in there and self.replicas(service) < 2:
+                continue  # a budget for one pod would only hold the drain up
             status = there.get(service, {}).get("status", {})
             if not status.get("expectedPods"):
                 yield f"{service}: no PodDisruptionBudget that knows its pods"
             elif not status.get("disruptionsAllowed"):
                 yield f"{service}: {status.get('currentHealthy')} of {status['expectedPods']} are healthy, none may go"
+
+    def replicas(self, service: str) -> int:
+        """As many as its workload asks for now, by itself or by its autoscaler."""
+        workload = self.cluster.get(workload_kind(service), service) or {}
+        return workload.get("spec", {}).get("replicas", 1)
 
     # ------------------------------------------------------------------ Dapr
     def mtls(self):

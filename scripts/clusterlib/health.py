@@ -5,7 +5,7 @@ import base64
 import datetime
 import shutil
 
-from . import CONTROL_PLANE, SERVICES, Cluster
+from . import CONTROL_PLANE, SERVICES, Cluster, workload_kind
 
 CONTROL = ("dapr-operator", "dapr-sentry", "dapr-sidecar-injector", "dapr-placement-server", "dapr-scheduler-server")
 DATABASES = ("app.kubernetes.io/name=postgres", "cnpg.io/podRole=instance")
@@ -91,7 +91,7 @@ def check_backing(cluster: Cluster, table: Table, part: str, selectors: tuple[st
 
 
 def check_service(cluster: Cluster, table: Table, service: str, pods: list[dict]) -> None:
-    kind = "statefulset" if service == "websocket" else "deployment"
+    kind = workload_kind(service)
     workload = cluster.get(kind, service)
     if workload is None:
         table.add(service, "-", False, "not installed: scripts/deploy")

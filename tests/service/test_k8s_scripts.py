@@ -356,6 +356,17 @@ def test_validate_names_the_container_that_breaks_a_fact(running: FakeCluster) -
     assert "ok      each service may read its own secrets alone" in done.stdout
 
 
+def test_validate_asks_for_a_budget_where_one_pod_may_go(running: FakeCluster) -> None:
+    """values-oke-free has one replica of most services, on purpose."""
+    fact = "a drain takes one pod of a service at a time"
+    assert f"ok      {fact}" in running.run("validate-deployment").stdout
+    running.add("deployment", "backend", spec={"replicas": 2}, status={"readyReplicas": 2})
+    said = running.run("validate-deployment").stdout
+    assert f"FAILED  {fact}\n            backend: no PodDisruptionBudget that knows its pods\n  F" in said
+    running.add("poddisruptionbudget", "backend", status={"expectedPods": 2, "disruptionsAllowed": 1})
+    assert f"ok      {fact}" in running.run("validate-deployment").stdout
+
+
 SECURE = {
     "runAsNonRoot": True,
     "readOnlyRootFilesystem": True,
