@@ -5,7 +5,7 @@ import base64
 import datetime
 import shutil
 
-from . import CONTROL_PLANE, SERVICES, Cluster, workload_kind
+from . import CONTROL_PLANE, SERVICES, Cluster, typed, workload_kind
 
 CONTROL = ("dapr-operator", "dapr-sentry", "dapr-sidecar-injector", "dapr-placement-server", "dapr-scheduler-server")
 DATABASES = ("app.kubernetes.io/name=postgres", "cnpg.io/podRole=instance")
@@ -14,15 +14,18 @@ CERTIFICATE_DAYS = 30
 
 
 class Table:
-    """Rows of (part, name, is it well, detail); `bad` counts those that are not well."""
+    """Rows of (part, name, is it well, detail); `bad` counts those that are not well, `next_command` is the first one's."""
 
     def __init__(self):
         self.rows: list[tuple[str, str, str, str]] = []
         self.bad = 0
         self.warnings = 0
+        self.next_command = ""
 
-    def add(self, part: str, name: str, is_well: bool | None, detail: str) -> None:
-        """None: worth a look, but nothing is down."""
+    def add(self, part: str, name: str, is_well: bool | None, detail: str, next_command: str = "") -> None:
+        """None: worth a look, but nothing is down. `next_command`: what to type when it is not well."""
+        if is_well is False and not self.bad:
+            self.next_command = next_command
         word = {True: "ok", False: "BAD", None: "look"}[is_well]
         self.bad += is_well is False
         self.warnings += is_well is None
@@ -53,11 +56,22 @@ def check_control_plane(cluster: Cluster, table: Table) -> None:
     there = {w["metadata"]["name"]: w for kind in kinds for w in cluster.items(kind, namespace=CONTROL_PLANE)}
     for name in CONTROL:
         if name not in there:
-            table.add("dapr", name, False, f"not in namespace {CONTROL_PLANE}: scripts/install-dapr")
+            table.add("dapr", name, False, f"not in namespace {CONTROL_PLANE}", script(cluster, "install-dapr"))
             continue
         wanted, ready = replicas(there[name])
-        table.add("dapr", name, ready > 0 and ready == wanted, f"{ready} of {wanted} ready")
+        events = typed(cluster.kubectl("get", "pods,events", namespace=CONTROL_PLANE))
+        table.add("dapr", name, ready > 0 and ready == wanted, f"{ready} of {wanted} ready", events)
     check_certificate(cluster, table)
+
+
+def script(cluster: Cluster, name: str) -> str:
+    """One of these scripts, for the same release."""
+    own = ["--namespace", cluster.namespace, "--release", cluster.release] if name != "install-dapr" else []
+    return typed([f"scripts/{name}", *own, *(["--context", cluster.context] if cluster.context else [])])
+
+
+def describe(cluster: Cluster, what: str) -> str:
+    return typed(cluster.kubectl("describe", what))
 
 
 def replicas(workload: dict) -> tuple[int, int]:
@@ -78,14 +92,15 @@ def check_certificate(cluster: Cluster, table: Table) -> None:
         return
     days = (ends - datetime.datetime.now(datetime.UTC)).days
     is_well = True if days > CERTIFICATE_DAYS else None if days >= 0 else False
-    table.add("dapr", "issuer certificate", is_well, f"ends {ends.date()}, in {days} days")
+    table.add("dapr", "issuer certificate", is_well, f"ends {ends.date()}, in {days} days", "docs/DAPR.md, Sentry's issuer certificate")
 
 
 # ------------------------------------------------------------------ pods
 def check_backing(cluster: Cluster, table: Table, part: str, selectors: tuple[str, ...]) -> None:
     pods = [pod for selector in selectors for pod in cluster.items("pods", "-l", selector)]
     for pod in pods:
-        table.add(part, pod["metadata"]["name"], *state(pod))
+        name = pod["metadata"]["name"]
+        table.add(part, name, *state(pod), describe(cluster, f"pod/{name}"))
     if not pods:
         table.add(part, "-", True, "none in this namespace; the services' readiness says whether theirs answers")
 
@@ -94,7 +109,7 @@ def check_service(cluster: Cluster, table: Table, service: str, pods: list[dict]
     kind = workload_kind(service)
     workload = cluster.get(kind, service)
     if workload is None:
-        table.add(service, "-", False, "not installed: scripts/deploy")
+        table.add(service, "-", False, "not installed", script(cluster, "deploy"))
         return
     wanted, ready = replicas(workload)
     own = [pod for pod in pods if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == service]
@@ -102,12 +117,15 @@ def check_service(cluster: Cluster, table: Table, service: str, pods: list[dict]
     own = [pod for pod in own if not is_of_job(pod)]
     for pod in own:
         is_well, detail = state(pod)
+        pod_name = f"pod/{pod['metadata']['name']}"
+        command = describe(cluster, pod_name)
         names = [c["name"] for c in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]]
         if "daprd" not in names:
             is_well, detail = False, "it has no sidecar: delete the pod, it was made while Dapr's injector was away"
-        table.add(service, pod["metadata"]["name"], is_well, detail)
+            command = typed(cluster.kubectl("delete", pod_name))
+        table.add(service, pod["metadata"]["name"], is_well, detail, command)
     if ready < wanted or not own:
-        table.add(service, f"{kind}/{service}", False, f"{ready} of {wanted} ready")
+        table.add(service, f"{kind}/{service}", False, f"{ready} of {wanted} ready", describe(cluster, f"{kind}/{service}"))
 
 
 def is_of_job(pod: dict) -> bool:
@@ -155,11 +173,13 @@ def check_jobs(cluster: Cluster, table: Table) -> None:
         failed = [c for c in job.get("status", {}).get("conditions", []) if c["type"] == "Failed" and c["status"] == "True"]
         for condition in failed:
             name = job["metadata"]["name"]
-            table.add("job", name, None, f"{condition.get('message', 'failed')}: kubectl logs job/{name} --all-containers")
+            logs = typed(cluster.kubectl("logs", f"job/{name}", "--all-containers"))
+            table.add("job", name, None, f"{condition.get('message', 'failed')}: {logs}")
 
 
 def check_volumes(cluster: Cluster, table: Table) -> None:
     for claim in cluster.items("persistentvolumeclaims"):
         phase = claim["status"].get("phase")
         if phase != "Bound":
-            table.add("volume", claim["metadata"]["name"], False, f"{phase}: kubectl describe pvc")
+            name = claim["metadata"]["name"]
+            table.add("volume", name, False, phase, describe(cluster, f"pvc/{name}"))

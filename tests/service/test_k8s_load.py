@@ -49,6 +49,11 @@ def test_load_test_refuses_what_it_cannot_read(fake: FakeCluster, options: tuple
     assert not fake.calls()
 
 
+def test_load_test_says_where_to_look(fake: FakeCluster) -> None:
+    said = fake.run("load-test", *URL, "--namespace", "other", "--context", "there").stdout
+    assert said.splitlines()[-1] == "next:  kubectl --context there -n other get hpa"
+
+
 def load_scenario(**settings: str) -> dict[str, Any]:
     """What k6 itself makes of tests/k8s/load.js."""
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "todo-app"

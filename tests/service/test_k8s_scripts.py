@@ -331,7 +331,27 @@ def test_check_health_says_what_is_down_and_why(running: FakeCluster) -> None:
     done = running.run("check-health")
     assert done.returncode == 1
     assert "audit ImagePullBackOff" in done.stdout
-    assert "next:  kubectl -n todo describe pod audit-0" in done.stderr
+    assert "next:  kubectl --context test -n todo describe pod/audit-0; docs/TROUBLESHOOTING.md" in done.stderr
+
+
+def test_check_health_says_what_to_type_for_each_kind_of_row(running: FakeCluster) -> None:
+    """From the last row to the first, since the command is that of the first row which is not well."""
+
+    def next_command() -> str:
+        return running.run("check-health").stderr.splitlines()[-1]
+
+    running.add("persistentvolumeclaim", "data", status={"phase": "Pending"})
+    assert "next:  kubectl --context test -n todo describe pvc/data;" in next_command()
+    running.add("statefulset", "websocket", spec={"replicas": 2}, status={"readyReplicas": 1})
+    assert "next:  kubectl --context test -n todo describe statefulset/websocket;" in next_command()
+    state = running.read()
+    del state["objects"]["deployment/notification"]
+    running.write(state)
+    assert "next:  scripts/deploy --namespace todo --release todo-app --context test;" in next_command()
+    add_pod(running, "recurring-task", sidecar=False)
+    assert "next:  kubectl --context test -n todo delete pod/recurring-task-0;" in next_command()
+    running.add("statefulset", "dapr-scheduler-server", spec={"replicas": 3}, status={"readyReplicas": 2})
+    assert "next:  kubectl --context test -n dapr-system get pods,events;" in next_command()
 
 
 def test_check_health_misses_a_sidecar(running: FakeCluster) -> None:
