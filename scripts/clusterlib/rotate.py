@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets as random
+import shlex
 import time
 import urllib.parse
 
@@ -56,8 +57,8 @@ def rotate_ring(cluster: Cluster, name: str, settle_s: float) -> str:
 class Psql:
     """psql as the database's admin: in the database's own pod, or as a command of the user's."""
 
-    def __init__(self, cluster: Cluster, command: str):
-        self.cluster, self.command = cluster, command
+    def __init__(self, cluster: Cluster, command: str, database: str, admin_secret: str):
+        self.cluster, self.database, self.admin_secret = cluster, database, admin_secret
         self.argv, self.first_line = (["sh", "-c", f"{command} -X -q -At -v ON_ERROR_STOP=1"], "") if command else self.find()
 
     def find(self) -> tuple[list[str], str]:
@@ -70,16 +71,16 @@ class Psql:
             return self.within("postgres-0", cnpg=False)
         raise ClusterError(
             f"no pod in namespace {self.cluster.namespace} is a PostgreSQL server",
-            'scripts/rotate-secrets … --psql "psql postgresql://ADMIN@HOST/todo"   (PGPASSWORD or ~/.pgpass as usual)',
+            f'scripts/rotate-secrets … --psql "psql postgresql://ADMIN@HOST/{self.database}"   (PGPASSWORD or ~/.pgpass as usual)',
         )
 
     def within(self, pod: str, cnpg: bool) -> tuple[list[str], str]:
         execute = self.cluster.kubectl("exec", "-i", pod, "-c", "postgres", "--")
         if cnpg:  # its own user may without a password
-            return [*execute, "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", "todo"], ""
-        admin = read(self.cluster, "postgres-admin")
+            return [*execute, "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", self.database], ""
+        admin = read(self.cluster, self.admin_secret)
         user, password = admin.get("username", "postgres"), admin.get("password", "")
-        psql = "psql -X -q -At -v ON_ERROR_STOP=1 -h 127.0.0.1 -d todo -U " + user
+        psql = "psql -X -q -At -v ON_ERROR_STOP=1 -h 127.0.0.1 " + shlex.join(["-d", self.database, "-U", user])
         # the password comes as the first line: in arguments it would be seen, and logged by the API server
         return [*execute, "sh", "-c", f"read -r PGPASSWORD && export PGPASSWORD && exec {psql}"], password + "\n"
 
@@ -108,11 +109,12 @@ def with_login(url: str, login: str, password: str) -> str:
     return parts._replace(netloc=f"{login}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
-def rotate_database(cluster: Cluster, name: str, command: str, retire: bool) -> str:
+def rotate_database(cluster: Cluster, name: str, command: str, admin_secret: str, retire: bool) -> str:
     service = name.removesuffix("-database")
     url = read(cluster, name)["url"]
-    old, new, password = urllib.parse.urlsplit(url).username, next_login(service, url), random.token_hex(24)
-    psql = Psql(cluster, command)
+    parts = urllib.parse.urlsplit(url)
+    old, new, password = parts.username, next_login(service, url), random.token_hex(24)
+    psql = Psql(cluster, command, urllib.parse.unquote(parts.path.removeprefix("/")) or str(old), admin_secret)
     psql.change(f"ALTER ROLE {new} PASSWORD '{scram(password)}';", f"ALTER ROLE {new} PASSWORD …")
     replace(cluster, name, {"url": with_login(url, new, password)})
     if cluster.dry_run:

@@ -258,6 +258,19 @@ def test_the_old_login_is_retired_when_nothing_uses_it(filled: FakeCluster) -> N
     assert "ALTER ROLE audit_a PASSWORD NULL;" in [c["text"] for c in filled.calls() if c["verb"] == "exec"][-1]
 
 
+def test_the_database_is_that_of_the_secret_and_its_admin_is_named(fake: FakeCluster) -> None:
+    """database.name and database.setup.adminSecret are values."""
+    assert fake.run("create-secrets", "--database", "postgres:5432/tasks", "--admin", "chief").returncode == 0
+    state = fake.read()
+    state["objects"]["secret/of-the-admin"] = state["objects"].pop("secret/postgres-admin")
+    fake.write(state | {"sessions": {"audit_b": 4}})
+    fake.add("pod", "postgres-0", metadata={"labels": {"app.kubernetes.io/name": "postgres"}}, status={"phase": "Running"})
+    done = fake.run("rotate-secrets", "audit-database", "--admin-secret", "of-the-admin")
+    assert done.returncode == 0, done.stderr
+    (command,) = {call["words"][-1] for call in fake.calls() if call["verb"] == "exec"}
+    assert command.endswith(" -d tasks -U chief")
+
+
 def test_a_database_elsewhere_is_reached_by_a_command(filled: FakeCluster, tmp_path: pathlib.Path) -> None:
     psql = tmp_path / "psql"
     psql.write_text(f'#!/bin/sh\nread -r sql; echo "$sql" >>{tmp_path}/said\ncase $sql in *audit_b*) echo 1;; *) echo 0;; esac\n')
