@@ -3,7 +3,8 @@
 Ring of keys: each replica reads it anew every 20 s, at a moment of its own. So the new key is laid beside
 the active one first; it is made active once every replica has read it and accepts what it signs.
 Database password: the login that is not in use gets a new one, then its URL is written. Sessions of the
-old login go on until the pools have moved."""
+old login go on until the pools have moved. Before all that the service must have left the other login: after a run
+that was cut short it may still be on its way, and would be locked out."""
 
 import base64
 import hashlib
@@ -17,7 +18,7 @@ import urllib.parse
 from stacklib import WITH_DATABASE
 from stacklib.secrets_file import RINGS, add_key, make_active, next_login, role
 
-from . import Cluster, ClusterError
+from . import Cluster, ClusterError, typed
 from .secrets import decode, replace
 
 ROTATING = (*RINGS, *(f"{service}-database" for service in WITH_DATABASE))
@@ -115,6 +116,8 @@ def rotate_database(cluster: Cluster, name: str, command: str, admin_secret: str
     parts = urllib.parse.urlsplit(url)
     old, new, password = parts.username, next_login(service, url), random.token_hex(24)
     psql = Psql(cluster, command, urllib.parse.unquote(parts.path.removeprefix("/")) or str(old), admin_secret)
+    if not cluster.dry_run:
+        wait_until_unused(psql, service, str(old), new)
     psql.change(f"ALTER ROLE {new} PASSWORD '{scram(password)}';", f"ALTER ROLE {new} PASSWORD …")
     replace(cluster, name, {"url": with_login(url, new, password)})
     if cluster.dry_run:
@@ -127,18 +130,37 @@ def rotate_database(cluster: Cluster, name: str, command: str, admin_secret: str
     )
 
 
+def sessions(psql: Psql, login: str) -> int:
+    return int(psql.query(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{login}'"))
+
+
+def wait_until_unused(psql: Psql, service: str, now: str, other: str) -> None:
+    """Until no session is of the login that is to get a new password."""
+    began, is_said = time.monotonic(), False
+    while n_sessions := sessions(psql, other):
+        if not is_said:
+            print(f"waiting until {service} has left {other} for {now}, which the Secret names already", flush=True)
+            is_said = True
+        if time.monotonic() - began > IN_USE_S + 30:
+            raise ClusterError(
+                f"{other} is still in use ({n_sessions} sessions), though the Secret names {now}; nothing was changed",
+                typed(psql.cluster.kubectl("logs", f"deploy/{service}", "-c", service)) + f"; or end what else uses {other}",
+            )
+        time.sleep(1)
+
+
 def wait_for_sessions(psql: Psql, service: str, old: str, new: str) -> float:
     """Until every session is the new login's; return how long that took."""
-    began, count = time.monotonic(), "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}'"
+    began = time.monotonic()
     print(f"waiting until {service} has left {old} for {new}", flush=True)
     while True:
-        olds, news = (int(psql.query(count.format(login))) for login in (old, new))
+        olds, news = sessions(psql, old), sessions(psql, new)
         took = time.monotonic() - began
         if news and not olds:
             return took
         if took > IN_USE_S + 30:
             raise ClusterError(
                 f"after {took:.0f} s there are {olds} sessions as {old} and {news} as {new}; both passwords are valid",
-                f"scripts/check-health; kubectl logs deploy/{service} -c {service}",
+                "scripts/check-health; " + typed(psql.cluster.kubectl("logs", f"deploy/{service}", "-c", service)),
             )
         time.sleep(1)

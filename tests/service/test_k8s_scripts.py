@@ -237,7 +237,6 @@ def test_a_rotation_that_was_cut_short_goes_on(filled: FakeCluster) -> None:
 
 
 def test_a_database_password_is_set_before_it_is_told(filled: FakeCluster) -> None:
-    filled.change(sessions={"audit_b": 4})
     old = filled.secret("audit-database")["url"]
     done = filled.run("rotate-secrets", "audit-database")
     assert done.returncode == 0, done.stderr
@@ -246,14 +245,24 @@ def test_a_database_password_is_set_before_it_is_told(filled: FakeCluster) -> No
     assert url.username == "audit_b"
     assert url.password not in old
     verbs = [c["verb"] for c in filled.calls() if c["verb"] in ("exec", "replace")]
-    assert verbs[:2] == ["exec", "replace"]
-    statement = next(c["text"] for c in filled.calls() if c["verb"] == "exec")
+    assert verbs[:3] == ["exec", "exec", "replace"]
+    assert filled.read()["locked_out"] == []
+    _, statement = [c["text"] for c in filled.calls() if c["verb"] == "exec"][:2]
     assert "ALTER ROLE audit_b PASSWORD 'SCRAM-SHA-256$4096:" in statement
     assert url.password not in statement
 
 
+def test_a_run_after_one_that_was_cut_short_waits_for_the_replicas(filled: FakeCluster) -> None:
+    """The Secret names audit_a, but replicas that have not read it yet sign in as audit_b."""
+    filled.change(held={"audit": "audit_b"}, lag=3)
+    done = filled.run("rotate-secrets", "audit-database")
+    assert done.returncode == 0, done.stderr
+    assert "waiting until audit has left audit_b for audit_a, which the Secret names already" in done.stdout
+    assert filled.read()["locked_out"] == []
+    assert "audit uses audit_b" in done.stdout
+
+
 def test_the_old_login_is_retired_when_nothing_uses_it(filled: FakeCluster) -> None:
-    filled.change(sessions={"audit_b": 4})
     assert filled.run("rotate-secrets", "audit-database", "--retire").returncode == 0
     assert "ALTER ROLE audit_a PASSWORD NULL;" in [c["text"] for c in filled.calls() if c["verb"] == "exec"][-1]
 
@@ -263,7 +272,7 @@ def test_the_database_is_that_of_the_secret_and_its_admin_is_named(fake: FakeClu
     assert fake.run("create-secrets", "--database", "postgres:5432/tasks", "--admin", "chief").returncode == 0
     state = fake.read()
     state["objects"]["secret/of-the-admin"] = state["objects"].pop("secret/postgres-admin")
-    fake.write(state | {"sessions": {"audit_b": 4}})
+    fake.write(state)
     fake.add("pod", "postgres-0", metadata={"labels": {"app.kubernetes.io/name": "postgres"}}, status={"phase": "Running"})
     done = fake.run("rotate-secrets", "audit-database", "--admin-secret", "of-the-admin")
     assert done.returncode == 0, done.stderr
@@ -273,7 +282,10 @@ def test_the_database_is_that_of_the_secret_and_its_admin_is_named(fake: FakeClu
 
 def test_a_database_elsewhere_is_reached_by_a_command(filled: FakeCluster, tmp_path: pathlib.Path) -> None:
     psql = tmp_path / "psql"
-    psql.write_text(f'#!/bin/sh\nread -r sql; echo "$sql" >>{tmp_path}/said\ncase $sql in *audit_b*) echo 1;; *) echo 0;; esac\n')
+    psql.write_text(
+        f'#!/bin/sh\nread -r sql; echo "$sql" >>{tmp_path}/said\n'
+        f'case $sql in *count*audit_b*) grep -c ALTER {tmp_path}/said || true;; *count*) echo 0;; esac\n'
+    )
     psql.chmod(0o755)
     assert filled.run("rotate-secrets", "audit-database", "--psql", str(psql)).returncode == 0
     assert "ALTER ROLE audit_b" in (tmp_path / "said").read_text()

@@ -32,7 +32,8 @@ class FakeCluster:
         self.log = folder / "calls"
         self.bin.mkdir()
         self.log.touch()
-        self.write({"objects": {}, "release": "", "history": [], "sessions": {}, "server": "https://127.0.0.1:6443"})
+        self.write({"objects": {}, "release": "", "history": [], "server": "https://127.0.0.1:6443"})
+        self.change(replicas=4, lag=2, counted=0, held={}, locked_out=[])
         for name in ("kubectl", "helm", "kind", "minikube", "k6", "k3s"):
             program = self.bin / name
             text = PROGRAM.format(python=sys.executable, tests=str(ROOT / "tests"), state=str(self.state), name=name)
@@ -154,10 +155,25 @@ def put(objects: dict[str, Any], made: dict[str, Any]) -> None:
 
 
 def sql(state: dict[str, Any], text: str) -> None:
-    """Count sessions as `sessions` says: by login."""
+    """Count sessions by login. Of `replicas` (by the stem of a login, audit: audit_a) all hold the login that they read
+    last, and read the Secret again when they were counted `lag` times since it changed."""
     if "pg_stat_activity" in text:
         login = text.split("'")[1]
-        print(state["sessions"].get(login, 0))
+        stem = login.rpartition("_")[0]
+        told = login_of_secret(state, stem)
+        held = state["held"].setdefault(stem, told)
+        if held != told:
+            state["counted"] += 1
+            if state["counted"] > state["lag"]:
+                state["counted"], state["held"][stem] = 0, told
+        print(state["replicas"] * (login == state["held"][stem]))
+    elif "ALTER ROLE" in text and (login := text.split("ALTER ROLE ")[1].split()[0]) in state["held"].values():
+        state["locked_out"] += [login]
+
+
+def login_of_secret(state: dict[str, Any], stem: str) -> str:
+    data = state["objects"][f"secret/{stem.replace('_', '-')}-database"]["data"]
+    return base64.b64decode(data["url"]).decode().split("://")[1].split(":")[0]
 
 
 def helm(state: dict[str, Any], words: list[str], text: str) -> int:
