@@ -108,6 +108,21 @@ def test_what_users_type_is_the_public_url_where_the_values_say_none(
 
 
 @pytest.mark.parametrize(
+    ("backing", "kind"),
+    [("cloudnative-pg", "clusters.postgresql.cnpg.io"), ("strimzi", "kafkas.kafka.strimzi.io")],
+)
+def test_deploy_waits_until_an_operator_says_that_it_is_ready(fake: FakeCluster, backing: str, kind: str) -> None:
+    fake.add("crd", "components.dapr.io")
+    done = fake.run("deploy", "--no-smoke", "--backing", backing, "--timeout", "9m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    apply, wait, install = fake.changes()[-3:]
+    assert apply == "kubectl apply -f -"
+    assert wait == f"kubectl wait {kind} -l app.kubernetes.io/part-of=todo-app --for=condition=Ready --timeout 9m"
+    assert install.startswith("helm upgrade")
+    assert fake.secret("postgres-admin")["username"] == ("todo_admin" if backing == "cloudnative-pg" else "postgres")
+
+
+@pytest.mark.parametrize(
     ("store", "metadata"),
     [
         ("azure.keyvault", "{vaultName: todo}"),
