@@ -178,6 +178,27 @@ def test_load_calls_the_command_with_name_and_archive(tmp_path: pathlib.Path) ->
 
 
 @pytest.mark.parametrize(
+    ("prefix", "wanted"),
+    [
+        ("todo-app", "docker.io/todo-app/audit:1.2"),
+        ("someone/todo", "docker.io/someone/todo/audit:1.2"),
+        ("ghcr.io/someone/todo", "ghcr.io/someone/todo/audit:1.2"),
+        ("localhost:5000/todo", "localhost:5000/todo/audit:1.2"),
+    ],
+)
+def test_podman_saves_under_the_name_that_pods_ask_for(prefix: str, wanted: str, tmp_path: pathlib.Path) -> None:
+    """A stand-in for podman, which would save todo-app/audit as localhost/todo-app/audit."""
+    lines = f'echo "$@" >>{tmp_path}/calls\n[ "$2" = inspect ] && echo sha256:1\n[ "$1" != save ] || touch "$6"'
+    fake(tmp_path / "bin", "podman", lines)
+    path = f"{tmp_path}/bin:{os.environ['PATH']}"
+    done = tool("images", "save", "--tool", "podman", "audit", PATH=path, BUILD=str(tmp_path), IMAGE_PREFIX=prefix)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tag, save = (tmp_path / "calls").read_text().splitlines()[-2:]
+    assert tag == f"tag {prefix}/audit:1.2 {wanted}"
+    assert save == f"save --quiet --format docker-archive --output {tmp_path}/images/audit.tar {wanted}"
+
+
+@pytest.mark.parametrize(
     ("context", "command"),
     [
         ("kind-todo", "'kind' 'load' 'image-archive' 'ARCHIVE' '--name' 'todo'"),
