@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -17,9 +18,9 @@ class Load:
     """k6 by scripts/load-test. `end` lets the users finish, and gives the report."""
 
     def __init__(
-        self, release: Release, users: int = 100, ramp_s: int = 20, pause_s: float = 1, warm: int = 2, may_fail: bool = False
+        self, release: Release, users: int = 100, ramp_s: int = 20, pause_s: float = 1, warm: int = 2, daily_every: int = 5, may_fail: bool = False
     ):  # fmt: skip
-        """`warm`: so many rounds a user has begun before the test goes on."""
+        """`warm`: so many rounds a user has begun before the test goes on; `daily_every`: such a round adds a daily task."""
         self.release, self.users, self.pause_s, self.warm, self.report = release, users, pause_s, warm, {}
         self.folder = tempfile.TemporaryDirectory(prefix="todo-load-")
         self.log = pathlib.Path(self.folder.name) / "log"
@@ -31,7 +32,8 @@ class Load:
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         with self.log.open("w") as log:
             self.child = subprocess.Popen(
-                [str(ROOT / "scripts/load-test"), *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                [str(ROOT / "scripts/load-test"), *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env={**os.environ, "DAILY_EVERY": str(daily_every)},
             )  # fmt: skip
 
     def __enter__(self) -> "Load":
@@ -89,8 +91,9 @@ class Load:
 
     def __str__(self) -> str:
         found = self.report
+        failed = ", ".join(f"{n} {step}" for step, n in found["failed_steps"].items())
         return (
-            f"{found['users']} users, {found['requests']} requests in {found['seconds']:.0f} s, {found['failed']} failed; "
+            f"{found['users']} users, {found['requests']} requests in {found['seconds']:.0f} s, {found['failed']} failed{failed and f' ({failed})'}; "
             f"{found['added']} tasks added, {found['completed']} completed, {found['occurrences']} next occurrences, "
             f"{found['lost']} lost, {found['doubled']} doubled"
         )
