@@ -23,7 +23,7 @@ def test_what_goes_wrong_is_taken_back(release, tell, tag, why):
 def test_a_rollback_brings_images_and_schema_back(release, tell):
     before = release.schema()
     user = release.user()
-    release.deploy(SECOND, "--no-smoke", "--timeout", "10m")
+    release.deploy(SECOND, "--no-smoke")
     task = user.call("POST", "/tasks", 201, {"title": "Written by the second version"})
     with Load(release, users=20) as load:
         done = release.script("rollback", "--url", release.url, "--address", release.address)

@@ -7,7 +7,7 @@ from release import SECOND
 def test_an_upgrade_under_load_fails_no_request(release, tell):
     before = release.schema()
     with Load(release) as load:
-        done = release.deploy(SECOND, "--no-smoke", "--timeout", "10m")
+        done = release.deploy(SECOND, "--no-smoke")
         load.everyone_once_more()
         load.end()
     tell(f"{done.seconds:.0f} s; {load}")

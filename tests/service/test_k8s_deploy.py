@@ -182,7 +182,7 @@ def test_rollback_goes_to_what_ran_before(fake: FakeCluster, states: list[str], 
     fake.change(release=states[-1], history=history)
     done = fake.run("rollback", "--no-smoke")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert fake.changes() == [f"helm rollback todo-app {wanted} --wait --timeout 5m"]
+    assert fake.changes() == [f"helm rollback todo-app {wanted} --wait --timeout 10m"]
 
 
 def test_rollback_of_the_first_release_says_so(fake: FakeCluster) -> None:
