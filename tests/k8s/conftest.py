@@ -33,10 +33,11 @@ def installed(request: pytest.FixtureRequest):
     """The release, and what its installation was (None: it was there)."""
     option = request.config.getoption
     release = Release(option("--namespace"), option("--broker"), option("--address"), option("--image-prefix"))
+    done = None
+    if not (option("--keep") and release.state() == "deployed"):
+        release.claim()
     try:
-        done = None
-        if not (option("--keep") and release.state() == "deployed"):
-            release.remove()
+        if release.state() != "deployed":
             done = release.install()
         yield release, done
     finally:
