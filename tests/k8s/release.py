@@ -89,7 +89,7 @@ class Release:
 
     def sql(self, query: str) -> list[list[str]]:
         """Rows of a query to the system's database, as its superuser."""
-        return [line.split("|") for line in Psql(self.cluster, "").query(query).splitlines()]
+        return [line.split("|") for line in Psql(self.cluster, "", "todo", "postgres-admin").query(query).splitlines()]
 
     # ------------------------------------------------------------------ the release
     def settings(self) -> list[str]:
