@@ -252,6 +252,25 @@ def test_writes_during_a_deletion_leave_nothing(service, database):
     wait_for("no task to be left", lambda: database.value("backend", query, user.id) == 0)
 
 
+@pytest.mark.parametrize(
+    "path, body", [("/tasks", {"title": "late"}), ("/tokens", {"name": "late", "scopes": ["tasks:read"]})]
+)
+def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, path, body):
+    """Its statement began before the deletion committed, and still sees the row it waits for."""
+    user = User(service)
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH%%'"
+    )
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
+        deletion.autocommit = False
+        deletion.execute("DELETE FROM account WHERE id = %s", (user.id,))
+        answer = pool.submit(user.post, path, json=body)
+        wait_for(f"POST {path} to wait", lambda: database.value("public", waiting) == 1)
+        deletion.commit()
+        refused(answer.result(), 401, "unauthenticated")
+
+
 def test_a_401_behind_a_known_token_is_a_challenge_too(service, database):
     """The token is still cached when its account goes: each statement finds out by itself."""
     user = User(service)

@@ -27,10 +27,12 @@ static void finish(const struct token_call *c, const struct err *err)
 /* Orders at once may exceed the limit by their number: it keeps lists short, no more. */
 const struct pg_statement API_TOKEN_ADD = {
     "api_token_add",
-    "INSERT INTO api_token (id, account_id, digest, name, scopes, created_at, expires_at) "
-    "SELECT $1::uuid, a.id, $3::bytea, $4, $5::text[], $6::timestamptz, $7::timestamptz "
-    "FROM account a WHERE a.id = $2::uuid "
-    "AND (SELECT count(*) FROM api_token WHERE account_id = $2::uuid) < $8::int RETURNING 1",
+    "WITH owner AS MATERIALIZED (SELECT id FROM account WHERE id = $2::uuid FOR KEY SHARE), "
+    "added AS ("
+    "  INSERT INTO api_token (id, account_id, digest, name, scopes, created_at, expires_at)"
+    "  SELECT $1::uuid, id, $3::bytea, $4, $5::text[], $6::timestamptz, $7::timestamptz FROM owner"
+    "  WHERE (SELECT count(*) FROM api_token WHERE account_id = $2) < $8::int RETURNING 1) "
+    "SELECT EXISTS (SELECT FROM added), EXISTS (SELECT FROM owner)",
 };
 static pg_done_fn on_added;
 
@@ -57,14 +59,14 @@ void api_token_store_add(const struct store_call *call, const struct uuid *accou
 static void on_added(void *arg, const struct pg_rows *rows, const struct err *err)
 {
     struct token_call *c = arg;
-    struct err full = {0};
+    struct err refusal = {0};
 
-    if (err == NULL && pg_n_rows(rows) == 0) {
-        err_set_slug(&full, ERR_CONFLICT, "too_many_tokens",
+    if (err == NULL && !pg_bool(rows, 0, 1))
+        err_set(&refusal, ERR_UNAUTHENTICATED, "this account was deleted");
+    else if (err == NULL && !pg_bool(rows, 0, 0))
+        err_set_slug(&refusal, ERR_CONFLICT, "too_many_tokens",
                      "you have %d tokens, which is the most; revoke one first", c->tokens_max);
-        err = &full;
-    }
-    finish(c, err);
+    finish(c, err_is_set(&refusal) ? &refusal : err);
 }
 
 const struct pg_statement API_TOKEN_FIND = {

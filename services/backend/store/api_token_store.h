@@ -11,7 +11,8 @@
 extern const struct pg_statement API_TOKEN_ADD, API_TOKEN_FIND, API_TOKEN_TOUCH, API_TOKEN_LIST,
     API_TOKEN_REVOKE;
 
-/** Add `token` unless its owner has `tokens_max` already: ERR_CONFLICT, slug "too_many_tokens". */
+/** Add `token` unless its owner has `tokens_max` already (ERR_CONFLICT, slug "too_many_tokens") or was
+ *  deleted (ERR_UNAUTHENTICATED). */
 void api_token_store_add(const struct store_call *call, const struct uuid *account_id,
                          const struct api_token *token, const struct secret_digest *digest,
                          int tokens_max);

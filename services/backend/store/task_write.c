@@ -45,6 +45,8 @@
     "    description = excluded.description, priority = excluded.priority, tags = excluded.tags,"  \
     "    offsets = excluded.offsets, stopped_at = excluded.stopped_at), "
 
+/* Why nothing was added is asked only then, and of the row as it is once it is locked: a deletion that
+ * this statement has waited for is not in its snapshot. */
 #define ADD(tasks_max, also)                                                                       \
     "WITH known AS ("                                                                              \
     "  SELECT " IDEMPOTENCY_COLUMNS " FROM idempotency i"                                          \
@@ -57,7 +59,8 @@
     "  INSERT INTO task (owner_id, id, version, seq, created_at, " TASK_WRITTEN_COLUMNS ")"        \
     "  SELECT $1, $2::uuid, $4::bigint, drawn.seq, $3::timestamptz, " TASK_VALUES                  \
     "  FROM drawn RETURNING seq), " also EVENTS_AND_REPLY                                          \
-    "SELECT (SELECT seq FROM changed), EXISTS (SELECT FROM account WHERE id = $1), known.* "       \
+    "SELECT (SELECT seq FROM changed), CASE WHEN (SELECT seq FROM changed) IS NULL"                \
+    "    THEN EXISTS (SELECT FROM account WHERE id = $1 FOR KEY SHARE) END, known.* "              \
     "FROM (SELECT) AS one LEFT JOIN known ON true"
 
 const struct pg_statement TASK_ADD = {"task_add", ADD("$38", "")};
