@@ -32,8 +32,11 @@ done_with() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# What a script says of itself.
+opening_comment() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"; }
+
 help_text() {
-    awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
+    opening_comment
     cat <<'TEXT'
 
 Common options:
