@@ -21,7 +21,7 @@ class Load:
         self, release: Release, users: int = 100, ramp_s: int = 20, pause_s: float = 1, warm: int = 2, daily_every: int = 5, may_fail: bool = False
     ):  # fmt: skip
         """`warm`: so many rounds a user has begun before the test goes on; `daily_every`: such a round adds a daily task."""
-        self.release, self.users, self.pause_s, self.warm, self.report = release, users, pause_s, warm, {}
+        self.users, self.pause_s, self.warm, self.may_fail, self.report = users, pause_s, warm, may_fail, {}
         self.folder = tempfile.TemporaryDirectory(prefix="todo-load-")
         self.log = pathlib.Path(self.folder.name) / "log"
         self.gate = Gate()
@@ -65,8 +65,8 @@ class Load:
         wanted = self.gate.n_rounds + rounds * self.users
         wait_for("the users to go on", lambda: self.gate.n_rounds >= wanted or self.child.poll() is not None, 300)
 
-    def end(self) -> dict:
-        """The users finish their rounds and count their tasks; return the report."""
+    def end(self) -> None:
+        """The users finish their rounds and count their tasks; `report` is what became of them."""
         if self.child.poll() is not None:
             raise Failed(f"the load ended before it was told to:\n{self.said()}")
         self.gate.close()
@@ -75,17 +75,16 @@ class Load:
         if not report.exists():
             raise Failed(f"the load left no report:\n{self.said()}")
         self.report = json.loads(report.read_text())
-        return self.report
 
     def said(self) -> str:
         return self.log.read_text()[-4000:]
 
-    def check(self, may_fail: bool = False) -> None:
+    def check(self) -> None:
         """Nothing lost, nothing doubled, and unless they may fail no failed request."""
         found = self.report
         if found["counted"] != self.users:
             raise Failed(f"{self.users - found['counted']} of {self.users} users could not count their tasks:\n{self.said()}")
-        bad = [key for key in ("lost", "doubled", *(() if may_fail else ("failed",))) if found[key]]
+        bad = [key for key in ("lost", "doubled", *(() if self.may_fail else ("failed",))) if found[key]]
         if bad or not found["added"]:
             raise Failed(f"{ {key: found[key] for key in ('added', *bad)} }:\n{self.said()}")
 

@@ -1,6 +1,7 @@
 """The system as it is installed in a cluster: what the tests here look at, and change by the operators' own scripts."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import re
@@ -12,13 +13,14 @@ import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "helm/todo-app/files")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "helm/todo-app/files"), str(ROOT / "tests")]
 
 import smoke  # noqa: E402
 from clusterlib import SERVICES, Cluster, program  # noqa: E402, F401
 from clusterlib.forward import forward  # noqa: E402
 from clusterlib.rotate import Psql  # noqa: E402
 from clusterlib.secrets import decode  # noqa: E402
+from support import waiting  # noqa: E402
 
 STEM = "e2e"  # of the tags that scripts/image-variants gives
 FIRST, SECOND, BAD, BROKEN = (f"{STEM}-{which}" for which in ("first", "second", "bad", "broken"))
@@ -39,10 +41,10 @@ class Done:
     seconds: float
 
 
-def run(argv: list[str], text: str | None = None, limit_s: float = LIMIT_S, check: bool = True) -> Done:
+def run(argv: list[str], text: str | None = None, check: bool = True) -> Done:
     began = time.monotonic()
     done = subprocess.run(
-        argv, input=text, text=True, timeout=limit_s, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        argv, input=text, text=True, timeout=LIMIT_S, check=False, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL if text is None else None,
     )  # fmt: skip
     if check and done.returncode:
@@ -50,16 +52,8 @@ def run(argv: list[str], text: str | None = None, limit_s: float = LIMIT_S, chec
     return Done(done.returncode, done.stdout, time.monotonic() - began)
 
 
-def wait_for(what: str, find, limit_s: float = 60, every_s: float = 0.5):
-    """What `find` gives as soon as it gives something."""
-    until = time.monotonic() + limit_s
-    while True:
-        found = find()
-        if found:
-            return found
-        if time.monotonic() > until:
-            raise Failed(f"after {limit_s:.0f} s still waiting for {what}")
-        time.sleep(every_s)
+# each look is a command in the cluster: not too often
+wait_for = functools.partial(waiting.wait_for, limit_s=60, pause_s=0.5)
 
 
 class Release:
@@ -74,11 +68,11 @@ class Release:
         self.cluster.choose()
 
     # ------------------------------------------------------------------ commands
-    def kubectl(self, *words: str, text: str | None = None, check: bool = True, limit_s: float = LIMIT_S) -> Done:
-        return run([program("kubectl"), "-n", self.namespace, *words], text, limit_s, check)
+    def kubectl(self, *words: str, text: str | None = None, check: bool = True, namespace: str | None = None) -> Done:
+        return run(self.cluster.kubectl(*words, namespace=namespace), text, check)
 
-    def json(self, *words: str) -> dict:
-        return json.loads(self.kubectl("get", *words, "-o", "json").text)
+    def json(self, *words: str, namespace: str | None = None) -> dict:
+        return json.loads(self.kubectl("get", *words, "-o", "json", namespace=namespace).text)
 
     def helm(self, *words: str, check: bool = True) -> Done:
         return run([program("helm"), "-n", self.namespace, *words], check=check)
@@ -166,7 +160,7 @@ class Release:
     def pods(self, name: str | None = None, namespace: str | None = None) -> list[dict]:
         """Those that shall run: no pods of jobs, none that goes."""
         selector = ["-l", f"app.kubernetes.io/name={name}"] if name else []
-        found = self.json("pods", "-n", namespace or self.namespace, *selector)["items"]
+        found = self.json("pods", *selector, namespace=namespace)["items"]
         return [pod for pod in found if is_lasting(pod) and "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self, name: str | None = None) -> list[str]:
@@ -180,7 +174,7 @@ class Release:
 
     def is_ready(self, namespace: str | None = None) -> bool:
         """By the pods themselves: what a workload says of them may be of a moment ago."""
-        workloads = self.json("deployments,statefulsets", "-n", namespace or self.namespace)["items"]
+        workloads = self.json("deployments,statefulsets", namespace=namespace)["items"]
         told = all(
             item["status"].get("observedGeneration") == item["metadata"]["generation"]
             and item["status"].get("updatedReplicas", 0) == item["spec"]["replicas"]

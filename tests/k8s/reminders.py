@@ -36,7 +36,7 @@ class Reminders:
         def all_there():
             return {one["task_id"] for one in self.shown()} >= set(self.due)
 
-        wait_for(f"{len(self.due)} reminders", all_there, limit_s, every_s=2)
+        wait_for(f"{len(self.due)} reminders", all_there, limit_s, pause_s=2)
         twice = [each for each, n in collections.Counter(one["task_id"] for one in self.shown()).items() if n > 1]
         if twice:
             raise Failed(f"{len(twice)} of {len(self.due)} reminders came more than once")

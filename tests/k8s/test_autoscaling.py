@@ -26,7 +26,7 @@ def test_backend_scales_out_and_in(release, tell):
             many.end()
         most = len(release.ready("backend"))
         calm = time.monotonic()
-        wait_for("backend to scale in", lambda: len(release.pods("backend")) == settled, CALM_S, every_s=2)
+        wait_for("backend to scale in", lambda: len(release.pods("backend")) == settled, CALM_S, pause_s=2)
         in_s = time.monotonic() - calm
         few.end()
     tell(f"out from {settled}: more were asked for after {asked_s:.0f} s, served after {out_s:.0f} s, {most} at the end; in after {in_s:.0f} s")

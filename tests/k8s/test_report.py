@@ -8,7 +8,7 @@ import time
 import yaml
 from clusterlib import CONTROL_PLANE
 from load import Load
-from release import ROOT, program, run
+from release import ROOT
 
 USERS, SECONDS, PAUSE_S = 1000, 120, 20
 
@@ -26,14 +26,14 @@ def test_a_thousand_users_for_two_minutes(release, tell):
     into.parent.mkdir(parents=True, exist_ok=True)
     into.write_text(table(used, load.report))
     tell(f"{load}; the table is in {into}")
-    load.check(may_fail=True)
+    load.check()
 
 
 def sample(release):
     """What each kind of container uses by now: millicores and MiB, all pods together."""
     total = collections.Counter()
     for namespace in (release.namespace, CONTROL_PLANE):
-        lines = run([program("kubectl"), "-n", namespace, "top", "pods", "--containers", "--no-headers"], check=False).text.splitlines()
+        lines = release.kubectl("top", "pods", "--containers", "--no-headers", check=False, namespace=namespace).text.splitlines()
         for _, container, cpu, memory in (line.split() for line in lines if len(line.split()) == 4):
             part = "Dapr's control plane" if namespace == CONTROL_PLANE else "sidecars" if container == "daprd" else container
             total[part, 0] += int(cpu.removesuffix("m"))

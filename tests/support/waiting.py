@@ -23,8 +23,8 @@ PATIENCE = inspect.signature(httpx.get).parameters["timeout"].default
 PATIENCE.connect = PATIENCE.read = PATIENCE.write = PATIENCE.pool = LIMIT_S
 
 
-def wait_for(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
-    """Ask `condition` until it is true; return its value, or fail saying what was waited for."""
+def wait_for(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S, pause_s: float = 0.01) -> Any:
+    """Ask `condition` until it is true, every `pause_s`; return its value, or fail saying what was waited for."""
     deadline = time.monotonic() + limit_s
     pause = threading.Event()
     while True:
@@ -33,7 +33,7 @@ def wait_for(what: str, condition: Callable[[], Any], limit_s: float = LIMIT_S) 
             return last
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {limit_s} s in vain for {what}; last seen: {last!r}")
-        pause.wait(0.01)
+        pause.wait(pause_s)
 
 
 def free_port() -> int:
