@@ -1,7 +1,6 @@
 """The system as it is installed in a cluster: what the tests here look at, and change by the operators' own scripts."""
 
 import dataclasses
-import functools
 import json
 import pathlib
 import re
@@ -52,8 +51,9 @@ def run(argv: list[str], text: str | None = None, check: bool = True) -> Done:
     return Done(done.returncode, done.stdout, time.monotonic() - began)
 
 
-# each look is a command in the cluster: not too often
-wait_for = functools.partial(waiting.wait_for, limit_s=60, pause_s=0.5)
+def wait_for(what: str, find, limit_s: float = 60, pause_s: float = 0.5):
+    """Each look is a command in the cluster: not too often."""
+    return waiting.wait_for(what, find, limit_s, pause_s)
 
 
 class Release:
