@@ -83,7 +83,9 @@ def decode(secret: dict) -> dict[str, str]:
 
 
 def read_all(cluster: Cluster) -> dict[str, dict[str, str]]:
-    return {item["metadata"]["name"]: decode(item) for item in cluster.items("secrets")}
+    """The system's own; others of the namespace need not hold text."""
+    there = {item["metadata"]["name"]: item for item in cluster.items("secrets")}
+    return {name: decode(item) for name, item in there.items() if name in {*STORED, *KEPT}}
 
 
 def manifest(name: str, data: dict[str, str]) -> dict:

@@ -168,6 +168,14 @@ def test_create_secrets_takes_given_passwords(fake: FakeCluster, tmp_path: pathl
     assert fake.secret("broker") == {"password": "given-broker"}
 
 
+def test_create_secrets_leaves_the_secrets_of_others_alone(filled: FakeCluster) -> None:
+    """Such as the key store of Strimzi's authority."""
+    filled.add("secret", "todo-cluster-ca-cert", data={"ca.p12": base64.b64encode(b"\x30\x82\xff").decode()})
+    done = filled.run("create-secrets")
+    assert done.returncode == 0, done.stderr
+    assert "28 are there, 0 are made now" in done.stdout
+
+
 def test_create_secrets_names_a_secret_of_another_shape(filled: FakeCluster) -> None:
     filled.add("secret", "audit-keys", data={"key": "eA=="})
     done = filled.run("create-secrets")
