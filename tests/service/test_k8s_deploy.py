@@ -168,21 +168,49 @@ def test_a_vault_that_external_secrets_reads_is_left_to_it(with_chart: FakeClust
 
 
 # ------------------------------------------------------------------ rollback, cleanup
+def with_history(fake: FakeCluster, *revisions: str) -> None:
+    """Each is its status and, after a colon, what helm says of it."""
+    parts = [one.partition(":") for one in revisions]
+    history = [{"revision": at, "status": one[0], "description": one[2] or "Upgrade complete"} for at, one in enumerate(parts, 1)]
+    fake.change(release=parts[-1][0], history=history)
+
+
 @pytest.mark.parametrize(
-    ("states", "wanted"),
+    ("history", "wanted"),
     [
         (["superseded", "superseded", "deployed"], "2"),
         (["superseded", "deployed", "failed"], "2"),
         (["superseded", "deployed", "pending-upgrade"], "2"),
         (["superseded", "failed", "deployed"], "1"),
+        (["superseded", "superseded", "superseded", "superseded:Rollback to 2", "deployed"], "4"),
+        (["superseded", "superseded", "deployed:Rollback to 1", "failed"], "3"),
+        (["superseded", "deployed", "pending-rollback:Rollback to 1"], "1"),
     ],
 )
-def test_rollback_goes_to_what_ran_before(fake: FakeCluster, states: list[str], wanted: str) -> None:
-    history = [{"revision": at, "status": status} for at, status in enumerate(states, 1)]
-    fake.change(release=states[-1], history=history)
+def test_rollback_goes_to_what_ran_before(fake: FakeCluster, history: list[str], wanted: str) -> None:
+    with_history(fake, *history)
     done = fake.run("rollback", "--no-smoke")
     assert done.returncode == 0, done.stdout + done.stderr
     assert fake.changes() == [f"helm rollback todo-app {wanted} --wait --timeout 10m"]
+
+
+@pytest.mark.parametrize(
+    ("history", "at"),
+    [
+        (["superseded", "superseded", "deployed:Rollback to 1"], "1"),
+        (["superseded", "superseded", "superseded", "deployed:Rollback to 2"], "2"),
+        (["superseded", "deployed", "failed", "deployed:Rollback to 2"], "2"),
+    ],
+)
+def test_a_second_rollback_does_not_go_forward(fake: FakeCluster, history: list[str], at: str) -> None:
+    with_history(fake, *history)
+    done = fake.run("rollback")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"the release is already back at what revision {at} was" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("--revision N, to go further back")
+    assert fake.changes() == []
+    assert fake.run("rollback", "--no-smoke", "--revision", "2").returncode == 0
+    assert fake.changes() == ["helm rollback todo-app 2 --wait --timeout 10m"]
 
 
 def test_rollback_of_the_first_release_says_so(fake: FakeCluster) -> None:
