@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 import yaml
-from support.fake_cluster import FakeCluster
+from support.fake_cluster import ROOT, FakeCluster
 from test_chart_is_dapr import CHART, helm
 
 
@@ -117,7 +117,7 @@ def test_deploy_waits_until_an_operator_says_that_it_is_ready(fake: FakeCluster,
     assert done.returncode == 0, done.stdout + done.stderr
     apply, wait, install = fake.changes()[-3:]
     assert apply == "kubectl apply -f -"
-    assert wait == f"kubectl wait {kind} -l app.kubernetes.io/part-of=todo-app --for=condition=Ready --timeout 9m"
+    assert wait == f"kubectl wait {kind} -l app.kubernetes.io/part-of=todo-app-data --for=condition=Ready --timeout 9m"
     assert install.startswith("helm upgrade")
     assert fake.secret("postgres-admin")["username"] == ("todo_admin" if backing == "cloudnative-pg" else "postgres")
 
@@ -241,6 +241,17 @@ def test_cleanup_keeps_the_data_unless_told(fake: FakeCluster) -> None:
     assert "secret" not in kept and "persistentvolume" not in kept and "delete namespace" not in kept
     assert fake.run("cleanup", "--yes", "--data").returncode == 0
     assert "kubectl delete namespace todo --timeout 5m" in fake.changes()
+
+
+@pytest.mark.parametrize("backing", ["cloudnative-pg", "strimzi"])
+def test_cleanup_leaves_what_the_pods_of_operators_may_reach(fake: FakeCluster, backing: str) -> None:
+    """The pods stay, and the next deploy denies them all that no policy allows."""
+    fake.add("namespace", "todo")
+    assert fake.run("cleanup", "--yes").returncode == 0
+    (deleted,) = [change for change in fake.changes() if "networkpolicies" in change]
+    kustomization = yaml.safe_load((ROOT / "k8s/backing" / backing / "kustomization.yaml").read_text())
+    (label,) = [f"{key}={value}" for one in kustomization["labels"] for key, value in one["pairs"].items() if "part-of" in key]
+    assert label not in deleted.split()
 
 
 def test_cleanup_never_deletes_a_namespace_of_the_cluster(fake: FakeCluster) -> None:
