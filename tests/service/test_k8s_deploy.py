@@ -243,6 +243,26 @@ def test_cleanup_keeps_the_data_unless_told(fake: FakeCluster) -> None:
     assert "kubectl delete namespace todo --timeout 5m" in fake.changes()
 
 
+@pytest.mark.parametrize("has_dapr", [False, True])
+def test_cleanup_takes_what_was_applied_without_helm(fake: FakeCluster, has_dapr: bool) -> None:
+    """Each kind that k8s/base has, of those that the cluster knows."""
+    fake.add("namespace", "todo")
+    if has_dapr:
+        for kind in ("components", "configurations", "resiliencies", "subscriptions"):
+            fake.add("crd", f"{kind}.dapr.io")
+    done = fake.run("cleanup", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "with the --values and --backing of before" in done.stdout.splitlines()[-1]
+    (words,) = [call["words"] for call in fake.calls() if call["verb"] == "delete"]
+    deleted = {kind.split(".")[0] for kind in words[1].split(",")}
+    applied = {one["kind"].lower() for file in (ROOT / "k8s/base").glob("*.yaml") for one in yaml.safe_load_all(file.read_text())}
+    daprs = {"component", "configuration", "resiliency", "subscription"}
+    wanted = applied - {"kustomization", "namespace"} - (set() if has_dapr else daprs)
+    missing = [kind for kind in wanted if not {f"{kind}s", f"{kind}es", kind[:-1] + "ies"} & deleted]
+    assert missing == []
+    assert has_dapr or not {"components", "httproutes"} & deleted
+
+
 @pytest.mark.parametrize("backing", ["cloudnative-pg", "strimzi"])
 def test_cleanup_leaves_what_the_pods_of_operators_may_reach(fake: FakeCluster, backing: str) -> None:
     """The pods stay, and the next deploy denies them all that no policy allows."""
