@@ -199,20 +199,24 @@ def test_podman_saves_under_the_name_that_pods_ask_for(prefix: str, wanted: str,
 
 
 @pytest.mark.parametrize(
-    ("context", "provider", "command"),
+    ("context", "provider", "user", "command"),
     [
-        ("kind-todo", "", "'kind' 'load' 'image-archive' 'ARCHIVE' '--name' 'todo'"),
-        ("todo", "minikube.sigs.k8s.io", "'minikube' '--profile' 'todo' 'image' 'load' 'ARCHIVE'"),
-        ("default", "", "'k3s' 'ctr' 'images' 'import' 'ARCHIVE'"),
+        ("kind-todo", "", 1000, "'kind' 'load' 'image-archive' 'ARCHIVE' '--name' 'todo'"),
+        ("todo", "minikube.sigs.k8s.io", 1000, "'minikube' '--profile' 'todo' 'image' 'load' 'ARCHIVE'"),
+        ("default", "", 1000, "'sudo' 'k3s' 'ctr' 'images' 'import' 'ARCHIVE'"),
+        ("default", "", 0, "'k3s' 'ctr' 'images' 'import' 'ARCHIVE'"),
     ],
 )
-def test_load_knows_the_small_clusters(context: str, provider: str, command: str, tmp_path: pathlib.Path) -> None:
+def test_load_knows_the_small_clusters(
+    context: str, provider: str, user: int, command: str, tmp_path: pathlib.Path
+) -> None:
     """With a kubectl that names the context: neither kind, minikube nor k3s is here."""
+    fake(tmp_path / "bin", "id", f"echo {user}")
     fake(tmp_path / "bin", "kubectl", f'[ "$2" = view ] && echo "  provider: {provider}" || echo {context}')
     fake(tmp_path / "bin", "k3s", "")
     path = f"{tmp_path}/bin:{os.environ['PATH']}"
     done = tool("images", "load", "--dry-run", "audit", PATH=path, BUILD=str(tmp_path), IMAGE_LOAD="", REGISTRY="")
-    assert command.replace("ARCHIVE", f"{tmp_path}/images/audit.tar") in done.stdout
+    assert done.stdout.splitlines()[0].strip() == command.replace("ARCHIVE", f"{tmp_path}/images/audit.tar")
 
 
 @pytest.mark.parametrize(
