@@ -110,6 +110,15 @@ def test_a_local_cluster_says_how_users_reach_it(fake: FakeCluster, script: str)
     assert done.stdout.splitlines()[-1].endswith(" --url http://todo.localhost:9999")
 
 
+@pytest.mark.parametrize(("version", "is_enough"), [("0.26.0", False), ("0.27.0", True), ("0.30.0", True), ("1.0.0", True)])
+def test_kind_must_be_able_to_load_into_its_nodes(fake: FakeCluster, version: str, is_enough: bool) -> None:
+    (fake.bin / "kind").write_text(f'#!/bin/sh\n[ "$1" != version ] || echo "kind v{version} go1.23.4 linux/amd64"\n')
+    done = fake.run("setup-kind")
+    assert (done.returncode == 0) == is_enough, done.stderr
+    assert (f"kind is {version}" in done.stderr) != is_enough
+    assert bool(fake.changes()) == is_enough
+
+
 # ------------------------------------------------------------------ create-secrets
 def test_create_secrets_makes_what_the_services_read(fake: FakeCluster) -> None:
     done = fake.run("create-secrets", "--database", "db.example.org:6432/tasks?sslmode=require")
