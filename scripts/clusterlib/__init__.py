@@ -12,7 +12,6 @@ import sys
 
 from stacklib.layout import cache_dir
 
-SERVICES = ("backend", "recurring-task", "notification", "audit", "websocket")
 CONTROL_PLANE = "dapr-system"
 
 

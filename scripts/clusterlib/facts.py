@@ -2,7 +2,9 @@
 
 A fact is a function that yields what breaks it; a fact that finds nothing to look at says so itself."""
 
-from . import CONTROL_PLANE, SERVICES, Cluster, workload_kind
+from stacklib import SERVICES
+
+from . import CONTROL_PLANE, Cluster, workload_kind
 
 
 class Facts:

@@ -5,7 +5,9 @@ import base64
 import datetime
 import shutil
 
-from . import CONTROL_PLANE, SERVICES, Cluster, typed, workload_kind
+from stacklib import SERVICES
+
+from . import CONTROL_PLANE, Cluster, typed, workload_kind
 
 CONTROL = ("dapr-operator", "dapr-sentry", "dapr-sidecar-injector", "dapr-placement-server", "dapr-scheduler-server")
 DATABASES = ("app.kubernetes.io/name=postgres", "cnpg.io/podRole=instance")

@@ -7,7 +7,9 @@ import json
 import re
 import time
 
-from . import SERVICES, Cluster, ClusterError
+from stacklib import SERVICES
+
+from . import Cluster, ClusterError
 
 NAME = "stray-probe"
 LIMIT_S = 3  # of one try

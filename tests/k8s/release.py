@@ -15,10 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "helm/todo-app/files"), str(ROOT / "tests")]
 
 import smoke  # noqa: E402
-from clusterlib import SERVICES, Cluster, program  # noqa: E402, F401
+from clusterlib import Cluster, program  # noqa: E402
 from clusterlib.forward import forward  # noqa: E402
 from clusterlib.rotate import Psql  # noqa: E402
 from clusterlib.secrets import decode  # noqa: E402
+from stacklib import SERVICES  # noqa: E402
 from support import waiting  # noqa: E402
 
 STEM = "e2e"  # of the tags that scripts/image-variants gives
