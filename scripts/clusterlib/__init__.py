@@ -19,6 +19,20 @@ def workload_kind(service: str) -> str:
     return "statefulset" if service == "websocket" else "deployment"
 
 
+def is_over(pod: dict) -> bool:
+    return pod["status"].get("phase") in ("Succeeded", "Failed")
+
+
+def serving(service: str, pods: list[dict]) -> list[dict]:
+    """Those of a service that are not of its jobs, and have not ended."""
+
+    def is_one(pod):
+        labels, owners = pod["metadata"].get("labels", {}), pod["metadata"].get("ownerReferences", [])
+        return labels.get("app.kubernetes.io/name") == service and not any(owner["kind"] == "Job" for owner in owners)
+
+    return [pod for pod in pods if is_one(pod) and not is_over(pod)]
+
+
 class ClusterError(Exception):
     """A reason, and the next command to type."""
 

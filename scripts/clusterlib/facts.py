@@ -4,15 +4,14 @@ A fact is a function that yields what breaks it; a fact that finds nothing to lo
 
 from stacklib import SERVICES
 
-from . import CONTROL_PLANE, Cluster, workload_kind
+from . import CONTROL_PLANE, Cluster, is_over, serving, workload_kind
 
 
 class Facts:
     def __init__(self, cluster: Cluster):
         self.cluster = cluster
         self.passed = self.failed = 0
-        ended = ("Succeeded", "Failed")
-        self.pods = [pod for pod in cluster.items("pods") if pod["status"].get("phase") not in ended]
+        self.pods = [pod for pod in cluster.items("pods") if not is_over(pod)]
 
     def hold(self, what: str, breaks) -> None:
         found = list(breaks)
@@ -54,19 +53,12 @@ class Facts:
         if level != "restricted":
             yield f"its label pod-security.kubernetes.io/enforce is {level or 'not set'}"
 
-    def of(self, service: str) -> list[dict]:
-        def is_one(pod):
-            labels = pod["metadata"].get("labels", {})
-            owners = pod["metadata"].get("ownerReferences", [])
-            return labels.get("app.kubernetes.io/name") == service and not any(o["kind"] == "Job" for o in owners)
-
-        return [pod for pod in self.pods if is_one(pod)]
-
     def sidecars(self):
         for service in SERVICES:
-            if not self.of(service):
+            own = serving(service, self.pods)
+            if not own:
                 yield f"{service}: no pod"
-            for pod in self.of(service):
+            for pod in own:
                 if "daprd" not in [c["name"] for c in containers(pod)]:
                     yield f"{pod['metadata']['name']}: no container daprd"
 

@@ -7,7 +7,7 @@ import shutil
 
 from stacklib import SERVICES
 
-from . import CONTROL_PLANE, Cluster, typed, workload_kind
+from . import CONTROL_PLANE, Cluster, serving, typed, workload_kind
 
 CONTROL = ("dapr-operator", "dapr-sentry", "dapr-sidecar-injector", "dapr-placement-server", "dapr-scheduler-server")
 DATABASES = ("app.kubernetes.io/name=postgres", "cnpg.io/podRole=instance")
@@ -114,9 +114,7 @@ def check_service(cluster: Cluster, table: Table, service: str, pods: list[dict]
         table.add(service, "-", False, "not installed", script(cluster, "deploy"))
         return
     wanted, ready = replicas(workload)
-    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == service]
-    own = [pod for pod in own if pod["status"].get("phase") not in ("Succeeded", "Failed")]
-    own = [pod for pod in own if not is_of_job(pod)]
+    own = serving(service, pods)
     for pod in own:
         is_well, detail = state(pod)
         pod_name = f"pod/{pod['metadata']['name']}"
@@ -128,10 +126,6 @@ def check_service(cluster: Cluster, table: Table, service: str, pods: list[dict]
         table.add(service, pod["metadata"]["name"], is_well, detail, command)
     if ready < wanted or not own:
         table.add(service, f"{kind}/{service}", False, f"{ready} of {wanted} ready", describe(cluster, f"{kind}/{service}"))
-
-
-def is_of_job(pod: dict) -> bool:
-    return any(owner["kind"] == "Job" for owner in pod["metadata"].get("ownerReferences", []))
 
 
 def state(pod: dict) -> tuple[bool | None, str]:

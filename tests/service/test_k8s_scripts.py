@@ -429,6 +429,19 @@ def test_validate_asks_for_a_budget_where_one_pod_may_go(running: FakeCluster) -
     assert f"ok      {fact}" in running.run("validate-deployment").stdout
 
 
+def test_neither_a_job_nor_what_ended_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    from clusterlib import serving
+
+    def pod(owner: str, phase: str, name: str = "audit") -> dict:
+        metadata = {"labels": {"app.kubernetes.io/name": name}, "ownerReferences": [{"kind": owner}]}
+        return {"metadata": metadata, "status": {"phase": phase}}
+
+    own = [pod("ReplicaSet", phase) for phase in ("Running", "Pending")]
+    others = [pod("Job", "Running"), pod("ReplicaSet", "Failed"), pod("ReplicaSet", "Running", "backend")]
+    assert serving("audit", [*others, *own]) == own
+
+
 SECURE = {
     "runAsNonRoot": True,
     "readOnlyRootFilesystem": True,
