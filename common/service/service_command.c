@@ -39,7 +39,8 @@ static void print_help(const struct service_spec *spec, FILE *out)
         snprintf(name, sizeof name, "  %s", spec->commands[i].name);
         print_command(out, name, spec->commands[i].help);
     }
-    print_command(out, "  wait HOST:PORT…", "wait until these can be connected to");
+    print_command(out, "  wait HOST:PORT[,HOST:PORT…]…",
+                  "wait until each, or one of those with commas, can be connected to");
     print_command(out, "  --subscriptions", "print topic and type of the events it handles");
     print_command(out, "  --version", "print the version");
     print_command(out, "  --help", "print this");

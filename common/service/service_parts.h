@@ -30,7 +30,7 @@ MUST_CHECK bool service_check_ready(const struct service *service, struct err *e
 MUST_CHECK bool service_open_servers(struct service *service, struct err *err);
 void service_close_servers(struct service *service);
 
-/** `wait HOST:PORT…` (argv[0] is "wait"): service_wait.c. Blocking. Return the exit status. */
+/** `wait HOST:PORT[,HOST:PORT…]…` (argv[0] is "wait"): service_wait.c. Blocking. Return the exit status. */
 int service_wait(int argc, char **argv);
 
 /** Serve until SIGTERM: service.c. Return the exit status. */

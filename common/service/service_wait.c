@@ -1,4 +1,5 @@
-/* common/service/service_wait.c — `SERVICE wait HOST:PORT…`: block until each can be connected to.
+/* common/service/service_wait.c — `SERVICE wait HOST:PORT[,HOST:PORT…]…`: block until each can be
+ * connected to; of several with commas one is enough, as of the brokers of a Kafka.
  *
  * For a container that runs before service and sidecar: a sidecar that cannot reach its broker at
  * its start ends, and in a cluster a network policy may need a moment to know a new pod. */
@@ -14,7 +15,13 @@
 
 #include "common/service/service_parts.h"
 
-enum { EXIT_USAGE = 2, CONNECT_LIMIT_MS = 2000, PAUSE_MS = 250, HOST_MAX = 253 };
+enum {
+    EXIT_USAGE = 2,
+    CONNECT_LIMIT_MS = 2000,
+    PAUSE_MS = 250,
+    HOST_MAX = 253,
+    ADDRESSES_MAX = 4095
+};
 
 struct wait_config {
     int limit_s;
@@ -63,32 +70,63 @@ static const char *try_address(const char *host, const char *port)
     return code == 0 ? NULL : strerror(code);
 }
 
-static bool wait_for(const char *address, time_t until)
+/* Try each of the addresses that commas separate: return whether one can be connected to. */
+static bool try_any(const char *addresses, bool tells_why)
 {
-    const char *colon = strrchr(address, ':');
-    char host[HOST_MAX + 1] = "";
-    const char *why;
+    char text[ADDRESSES_MAX + 1];
+    char *rest = text, *address;
 
-    memcpy(host, address, (size_t)(colon - address));
-    while ((why = try_address(host, colon + 1)) != NULL) {
-        const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    snprintf(text, sizeof text, "%s", addresses);
+    while ((address = strsep(&rest, ",")) != NULL) {
+        char *colon = strrchr(address, ':');
+        const char *why;
 
-        if (time(NULL) >= until) {
-            fprintf(stderr, "%s: %s\n", address, why);
-            return false;
+        *colon = '\0';
+        why = try_address(address, colon + 1);
+        if (why == NULL) {
+            printf("%s:%s can be reached\n", address, colon + 1);
+            return true;
         }
+        if (tells_why)
+            fprintf(stderr, "%s:%s: %s\n", address, colon + 1, why);
+    }
+    return false;
+}
+
+static bool wait_for(const char *addresses, time_t until)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+
+    while (!try_any(addresses, false)) {
+        if (time(NULL) >= until)
+            return try_any(addresses, true);
         nanosleep(&pause, NULL);
     }
-    printf("%s can be reached\n", address);
     return true;
 }
 
-static bool is_address(const char *text)
+static bool is_address(const char *text, size_t length)
 {
-    const char *colon = strrchr(text, ':');
+    const char *colon = memrchr(text, ':', length);
+    const char *end = text + length;
 
-    return colon != NULL && colon > text && colon - text <= HOST_MAX && colon[1] != '\0' &&
-           strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    return colon != NULL && colon > text && colon - text <= HOST_MAX && colon + 1 < end &&
+           strspn(colon + 1, "0123456789") == (size_t)(end - colon - 1);
+}
+
+static bool are_addresses(const char *text)
+{
+    if (strlen(text) > ADDRESSES_MAX)
+        return false;
+    for (;;) {
+        size_t length = strcspn(text, ",");
+
+        if (!is_address(text, length))
+            return false;
+        if (text[length] == '\0')
+            return true;
+        text += length + 1;
+    }
 }
 
 int service_wait(int argc, char **argv)
@@ -97,12 +135,12 @@ int service_wait(int argc, char **argv)
     time_t until;
 
     for (int i = 1; i < argc; i++)
-        if (!is_address(argv[i])) {
-            fprintf(stderr, "wait: \"%s\" is no HOST:PORT\n", argv[i]);
+        if (!are_addresses(argv[i])) {
+            fprintf(stderr, "wait: \"%s\" is no HOST:PORT[,HOST:PORT…]\n", argv[i]);
             return EXIT_USAGE;
         }
     if (argc < 2) {
-        fprintf(stderr, "usage: wait HOST:PORT…\n");
+        fprintf(stderr, "usage: wait HOST:PORT[,HOST:PORT…]…\n");
         return EXIT_USAGE;
     }
     if (!config_read(keys, sizeof keys / sizeof keys[0], &config, stderr))

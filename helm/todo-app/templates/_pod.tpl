@@ -87,7 +87,7 @@ spec:
       imagePullPolicy: {{ $values.image.pullPolicy }}
       args:
         - wait
-        - {{ include "todo.brokerAddress" .root | splitList "," | first | trim | quote }}
+        - {{ include "todo.brokerAddress" .root | quote }}
         {{- if or .facts.hasDatabase (eq $values.state.type "postgresql") }}
         - {{ printf "%s:%v" $values.database.host $values.database.port | quote }}
         {{- end }}

@@ -145,18 +145,33 @@ static void test_a_subcommand_gets_its_own_words_and_gives_the_status(void **sta
     assert_string_equal(outcome.out, "verify got 2: verify --owner\n");
 }
 
-static void test_wait_ends_when_all_can_be_connected_to(void **state)
+static int bind_to_loopback(void)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof in;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
+    return fd;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_in in;
+    socklen_t size = sizeof in;
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &size), 0);
+    return ntohs(in.sin_port);
+}
+
+static void test_wait_ends_when_all_can_be_connected_to(void **state)
+{
+    static const char *const wrong[] = {"localhost", "localhost:", ":80", "a:1,b", "a:1,", "a:1x"};
+    int fd = bind_to_loopback();
     struct outcome outcome;
     char address[32];
 
     (void)state;
-    assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof in), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &size), 0);
-    snprintf(address, sizeof address, "localhost:%d", ntohs(in.sin_port));
+    snprintf(address, sizeof address, "localhost:%d", port_of(fd));
     setenv("WAIT_LIMIT_S", "1", 1);
     outcome = RUN("tried", "wait", address); /* bound, and nobody listens */
     assert_int_equal(outcome.status, 1);
@@ -164,12 +179,35 @@ static void test_wait_ends_when_all_can_be_connected_to(void **state)
     assert_int_equal(listen(fd, 1), 0);
     outcome = RUN("tried", "wait", address, address);
     assert_int_equal(outcome.status, 0);
-    outcome = RUN("tried", "wait", "localhost");
-    assert_int_equal(outcome.status, 2);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(RUN("tried", "wait", wrong[i]).status, 2);
     outcome = RUN("tried", "wait");
     assert_int_equal(outcome.status, 2);
     unsetenv("WAIT_LIMIT_S");
     close(fd);
+}
+
+static void test_of_several_with_commas_one_is_enough(void **state)
+{
+    int deaf = bind_to_loopback(), open = bind_to_loopback();
+    char deaf_first[64], deaf_alone[64];
+    struct outcome outcome;
+
+    (void)state;
+    assert_int_equal(listen(open, 1), 0);
+    snprintf(deaf_first, sizeof deaf_first, "localhost:%d,localhost:%d", port_of(deaf),
+             port_of(open));
+    snprintf(deaf_alone, sizeof deaf_alone, "localhost:%d,127.0.0.1:%d", port_of(deaf),
+             port_of(deaf));
+    setenv("WAIT_LIMIT_S", "1", 1);
+    assert_int_equal(RUN("tried", "wait", deaf_first).status, 0);
+    outcome = RUN("tried", "wait", deaf_alone);
+    assert_int_equal(outcome.status, 1);
+    assert_non_null(strstr(outcome.err, "localhost:"));
+    assert_non_null(strstr(outcome.err, "127.0.0.1:"));
+    unsetenv("WAIT_LIMIT_S");
+    close(deaf);
+    close(open);
 }
 
 static void test_what_is_no_command_is_named_and_nothing_is_served(void **state)
@@ -227,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_help_has_what_the_service_has_and_not_more),
         cmocka_unit_test(test_a_subcommand_gets_its_own_words_and_gives_the_status),
         cmocka_unit_test(test_wait_ends_when_all_can_be_connected_to),
+        cmocka_unit_test(test_of_several_with_commas_one_is_enough),
         cmocka_unit_test(test_what_is_no_command_is_named_and_nothing_is_served),
         cmocka_unit_test(test_wrong_settings_are_all_told_and_nothing_is_served),
         cmocka_unit_test(test_an_address_that_cannot_be_bound_ends_the_start_cleanly),
