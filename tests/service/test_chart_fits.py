@@ -48,21 +48,24 @@ def chart(values: str) -> tuple[dict[str, Any], ...]:
     return tuple(each for each in yaml.safe_load_all(done.stdout) if each)
 
 
-def services_at_their_most(values: str) -> tuple[dict[str, float], int]:
-    """What all pods of the services ask for, and how many they are, with one more of each Deployment for an upgrade."""
+def pods_at_their_most(values: str) -> list[tuple[dict[str, Any], int]]:
+    """Each workload of the services and its pods, with one more of each Deployment for an upgrade."""
     most = {
         each["spec"]["scaleTargetRef"]["name"]: each["spec"]["maxReplicas"]
         for each in chart(values)
         if each["kind"] == "HorizontalPodAutoscaler"
     }
-    parts, n_pods = [], 0
-    for each in chart(values):
-        if each["kind"] in ("Deployment", "StatefulSet"):
-            replicas = most.get(each["metadata"]["name"]) or each["spec"]["replicas"]
-            replicas += each["kind"] == "Deployment"
-            n_pods += replicas
-            parts += [of_pod(each["spec"]["template"])] * replicas
-    return total(parts), n_pods
+    return [
+        (each, (most.get(each["metadata"]["name"]) or each["spec"]["replicas"]) + (each["kind"] == "Deployment"))
+        for each in chart(values)
+        if each["kind"] in ("Deployment", "StatefulSet")
+    ]
+
+
+def services_at_their_most(values: str) -> tuple[dict[str, float], int]:
+    """What all pods of the services ask for, and how many they are."""
+    parts = [of_pod(each["spec"]["template"]) for each, n in pods_at_their_most(values) for _ in range(n)]
+    return total(parts), len(parts)
 
 
 def backing(*names: str) -> dict[str, float]:
@@ -91,3 +94,21 @@ def test_the_quota_lets_every_service_have_its_most(values: str) -> None:
     assert asked["cpu"] <= amount(quota["requests.cpu"]) * 1000, asked
     assert asked["memory"] <= amount(quota["requests.memory"]), asked
     assert n_pods + 4 + 5 <= int(quota["pods"]), n_pods  # backing, jobs and tests
+
+
+def connections_of(workload: dict[str, Any], values: str) -> int:
+    """What a pod may have open: its pool and the relay's one; websocket's sidecar what its state store may."""
+    name = workload["metadata"]["name"]
+    if name == "websocket":
+        (state,) = [each for each in chart(values) if each["kind"] == "Component" and each["metadata"]["name"] == "state"]
+        return int(next(item["value"] for item in state["spec"]["metadata"] if item["name"] == "maxConns"))
+    (settings,) = [each["data"] for each in chart(values) if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
+    return int(settings.get("DB_CONNECTIONS", 8)) + 1
+
+
+@pytest.mark.parametrize("values", ["values-staging.yaml", "values-production.yaml"])
+def test_the_database_beside_them_has_connections_for_all(values: str) -> None:
+    cluster = yaml.safe_load((ROOT / "k8s" / "backing" / "cloudnative-pg" / "cluster.yaml").read_text())
+    wanted = sum(connections_of(each, values) * n for each, n in pods_at_their_most(values))
+    # some are the operator's, replication's, jobs' and an operator's own psql
+    assert wanted + 20 <= int(cluster["spec"]["postgresql"]["parameters"]["max_connections"]), wanted
