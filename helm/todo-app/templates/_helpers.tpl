@@ -8,6 +8,13 @@ websocket: {kind: StatefulSet, hasDatabase: false, callers: []}
 {{- end }}
 
 {{/* The settings of service .name of .root: services.<name> over defaults. */}}
+{{/* A quantity of Kubernetes as a number: 100m, 1.5, 64Mi. */}}
+{{- define "todo.amount" -}}
+{{- $units := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $unit := regexFind "[A-Za-z]*$" (toString .) -}}
+{{- mulf (toString . | trimSuffix $unit | float64) (index $units $unit | default 1) }}
+{{- end }}
+
 {{- define "todo.service" -}}
 {{- mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (index .root.Values.services .name | default dict)) | toYaml }}
 {{- end }}
