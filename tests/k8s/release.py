@@ -129,6 +129,9 @@ class Release:
         said = self.helm("status", "todo-app", "-o", "json", check=False)
         return json.loads(said.text)["info"]["status"] if said.code == 0 else ""
 
+    def revision(self) -> int:
+        return json.loads(self.helm("status", "todo-app", "-o", "json").text)["version"]
+
     def schema(self) -> set[str]:
         """Every migration, column, index and constraint of the services, a line each."""
         migrations = [f"SELECT 'migration {schema} ' || number || ' ' || name FROM {schema}.schema_migration" for schema in SCHEMAS]

@@ -34,3 +34,20 @@ def test_a_rollback_brings_images_and_schema_back(release, tell):
     assert release.tag() == FIRST
     assert release.schema() == before
     assert user.call("GET", f"/tasks/{task['id']}", 200)["title"] == "Written by the second version"
+
+
+def test_a_rollback_is_done_once_and_may_go_forward(release, tell):
+    release.deploy(SECOND, "--no-smoke")
+    newer, schema = release.revision(), release.schema()
+    release.script("rollback", "--no-smoke")
+    back = release.revision()
+    assert "already back" in release.script("rollback", "--no-smoke").text
+    assert release.revision() == back and release.tag() == FIRST
+    with Load(release, users=20) as load:
+        done = release.script("rollback", "--revision", str(newer), "--no-smoke")
+        load.everyone_once_more()
+        load.end()
+    tell(f"rollback again changes nothing; forward again to revision {newer}: {done.seconds:.0f} s; {load}")
+    load.check()
+    assert release.tag() == SECOND
+    assert release.schema() == schema
