@@ -253,11 +253,17 @@ def test_writes_during_a_deletion_leave_nothing(service, database):
 
 
 @pytest.mark.parametrize(
-    "path, body", [("/tasks", {"title": "late"}), ("/tokens", {"name": "late", "scopes": ["tasks:read"]})]
+    "method, path, body",
+    [
+        ("POST", "/tasks", {"title": "late"}),
+        ("PATCH", "/tasks/{id}", {"title": "late"}),
+        ("POST", "/tokens", {"name": "late", "scopes": ["tasks:read"]}),
+    ],
 )
-def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, path, body):
+def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, method, path, body):
     """Its statement began before the deletion committed, and still sees the row it waits for."""
     user = User(service)
+    task = user.post("/tasks", json={"title": "task"}).json()
     waiting = (
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH%%'"
@@ -265,18 +271,27 @@ def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, pat
     with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
         deletion.autocommit = False
         deletion.execute("DELETE FROM account WHERE id = %s", (user.id,))
-        answer = pool.submit(user.post, path, json=body)
-        wait_for(f"POST {path} to wait", lambda: database.value("public", waiting) == 1)
+        answer = pool.submit(user.request, method, path.format(id=task["id"]), json=body)
+        wait_for(f"{method} {path} to wait", lambda: database.value("public", waiting) == 1)
         deletion.commit()
         refused(answer.result(), 401, "unauthenticated")
 
 
-def test_a_401_behind_a_known_token_is_a_challenge_too(service, database):
-    """The token is still cached when its account goes: each statement finds out by itself."""
+@pytest.mark.parametrize(
+    "method, path, body",
+    [
+        ("POST", "/tasks", {"title": "late"}),
+        ("PATCH", "/tasks/{id}", {"title": "late"}),
+        ("POST", "/tasks/{id}/reopen", None),
+    ],
+)
+def test_a_401_behind_a_known_token_is_a_challenge_too(service, database, method, path, body):
+    """The token is still cached when its account goes, and its task still there: each statement finds out
+    by itself."""
     user = User(service)
-    user.post("/tasks", json={"title": "task"})
+    task = user.post("/tasks", json={"title": "task"}).json()
     database.execute("backend", "DELETE FROM account WHERE id = %s", user.id)
-    answer = user.post("/tasks", json={"title": "task"})
+    answer = user.request(method, path.format(id=task["id"]), json=body)
     refused(answer, 401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="todo", error="invalid_token"'
 

@@ -3,6 +3,7 @@ or of this and later ones, skipping and stopping."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime as dt
 import uuid
 from typing import Any
@@ -220,6 +221,28 @@ class TestNext:
         ada.delete(f"/tasks/{first['id']}?purge=true")
         again = change(ada, left, recurrence="daily", missed="catch_up")
         assert make_next(ada, sidecar, again)["occurrence"] == newest["occurrence"] + 1
+
+    def test_an_account_that_goes_meanwhile_needs_no_stop(
+        self, service: Service, ada: User, sidecar: FakeSidecar
+    ) -> None:
+        """Between the statement that finds no room and the stop its account goes, but not yet its tasks."""
+        database, event = service.database, due_event(add(ada, missed="catch_up"))
+        database.execute("backend", "UPDATE account SET task_count = 100 WHERE id = %s", ada.id)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%%JOIN idempotency%%'"
+        )
+        with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
+            deletion.autocommit = False
+            deletion.execute("LOCK TABLE idempotency")
+            done = pool.submit(deliver, sidecar, event)
+            wait_for("the stop to wait", lambda: database.value("public", waiting) == 1)
+            deletion.execute("DELETE FROM account WHERE id = %s", (ada.id,))
+            deletion.commit()
+            done.result()
+        letters = "SELECT count(*) FROM outbox WHERE topic = 'dead-letters' AND data LIKE %s"
+        assert database.value("backend", letters, f"%{event['id']}%") == 0
+        assert [p for p in sidecar.events("dead-letters") if event["id"] in str(p.data)] == []
 
     def test_instants_of_reminders_are_not_for_the_next_one(self, ada: User, sidecar: FakeSidecar) -> None:
         first = add(ada, reminders=[{"at": "2027-02-28T08:00:00Z"}, {"offset": "-P1D"}])

@@ -229,12 +229,13 @@ static enum flow_next stop_without_room(struct flow *flow)
     return task_apply_start(&make->stop, &flow->err) ? FLOW_WAIT : flow_fail(flow);
 }
 
-/* What was purged or stopped meanwhile, or has a next one, needs no stop. */
+/* What was purged or stopped meanwhile, has a next one, or no account any more, needs no stop. */
 static void on_stopped(void *arg, const struct err *err)
 {
     struct occurrence_make *make = arg;
     const bool is_needless =
-        err != NULL && (err->code == ERR_NOT_FOUND || err->code == ERR_CONFLICT);
+        err != NULL && (err->code == ERR_NOT_FOUND || err->code == ERR_CONFLICT ||
+                        err->code == ERR_UNAUTHENTICATED);
 
     flow_resume(&make->flow, is_needless ? NULL : err);
 }

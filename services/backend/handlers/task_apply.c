@@ -151,7 +151,6 @@ static void load_task(struct task_apply *apply)
         .owner_id = job->owner_id,
         .id = job->id,
         .key = &job->key,
-        .needs_zone = job->op == TASK_SNOOZE && job->time_zone == NULL,
     };
 
     apply->n_tries++;
@@ -189,6 +188,8 @@ static bool change_task(struct task_apply *apply, bool *has_changed, struct err 
     const struct task_job *job = &apply->job;
     struct task_deed deed;
 
+    if (apply->loaded.account_zone == NULL)
+        return err_set(err, ERR_UNAUTHENTICATED, "this account was deleted");
     if (!apply->loaded.is_there)
         return err_set(err, ERR_NOT_FOUND, "you have no task with this id");
     apply->task = apply->loaded.task;

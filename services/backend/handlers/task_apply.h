@@ -19,8 +19,7 @@ struct task_job {
     const struct task_patch *patch;       /* of TASK_CREATE and TASK_UPDATE, checked; else NULL */
     const struct task_snooze *snooze;     /* of TASK_SNOOZE, checked */
     const struct task_reminded *reminded; /* of TASK_REMIND */
-    const char *time_zone;        /* the account's: of TASK_CREATE, TASK_UPDATE and TASK_SNOOZE; of
-                                     a snooze NULL has it loaded with the task */
+    const char *time_zone;        /* the account's; NULL (not of TASK_CREATE): as it is loaded */
     const char *default_reminder; /* of TASK_CREATE; NULL: none */
     const char *if_match;         /* entity tags, well-formed; NULL: any version will do */
     struct idempotency key;       /* its `key` may be NULL */
@@ -58,8 +57,9 @@ struct task_apply {
 
 /** Begin, the members above filled in. Fail at once with a field entry when a new task breaks a
  *  rule; `done` does not run then. Else it runs once, never before this has returned; its err is for
- *  the client: ERR_NOT_FOUND, ERR_STALE, ERR_CONFLICT, ERR_KEY_REUSED, ERR_INVALID, ERR_UNAVAILABLE
- *  (slug "task_busy") when others were first all the time. */
+ *  the client: ERR_NOT_FOUND, ERR_STALE, ERR_CONFLICT, ERR_KEY_REUSED, ERR_INVALID,
+ *  ERR_UNAUTHENTICATED when the account was deleted, ERR_UNAVAILABLE (slug "task_busy") when others
+ *  were first all the time. */
 MUST_CHECK bool task_apply_start(struct task_apply *apply, struct err *err);
 
 #endif

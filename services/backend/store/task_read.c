@@ -57,14 +57,14 @@ static void on_got(void *arg, const struct pg_rows *rows, const struct err *err)
     finish(reading, err);
 }
 
+/* What a deleted account leaves behind is nobody's. */
 const struct pg_statement TASK_LOAD = {
     "task_load",
-    "SELECT " TASK_COLUMNS ", " SERIES_COLUMNS ", " IDEMPOTENCY_COLUMNS ", "
-    "CASE WHEN $5::boolean THEN (SELECT a.time_zone FROM account a WHERE a.id = $1::uuid) END "
-    "FROM (SELECT) AS one "
-    "LEFT JOIN task t ON t.owner_id = $1::uuid AND t.id = $2::uuid "
+    "SELECT " TASK_COLUMNS ", " SERIES_COLUMNS ", " IDEMPOTENCY_COLUMNS ", a.time_zone "
+    "FROM (SELECT) AS one LEFT JOIN account a ON a.id = $1::uuid "
+    "LEFT JOIN task t ON t.owner_id = a.id AND t.id = $2::uuid "
     "LEFT JOIN series s ON s.owner_id = t.owner_id AND s.id = t.series_id "
-    "LEFT JOIN idempotency i ON i.owner_id = $1::uuid AND i.key = $3 AND i.item = $4",
+    "LEFT JOIN idempotency i ON i.owner_id = a.id AND i.key = $3 AND i.item = $4",
 };
 enum {
     COLUMN_SERIES = TASK_N_COLUMNS,
@@ -83,7 +83,6 @@ void task_store_load(const struct store_call *call, const struct task_wanted *wa
     pg_add_text(&params, wanted->id.text);
     pg_add_text(&params, wanted->key->key);
     pg_add_int(&params, wanted->key->item);
-    pg_add_bool(&params, wanted->needs_zone);
     pg_lookup(call->pool, &TASK_LOAD, &params, on_loaded,
               reading_new(call, &wanted->owner_id, loaded));
 }

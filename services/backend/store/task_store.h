@@ -26,17 +26,17 @@ struct task_loaded {
     bool is_there;
     struct task task;
     struct series series;     /* that it is of, if any */
-    const char *account_zone; /* NULL: not asked for */
+    const char *account_zone; /* NULL: the account is gone, and nothing is there */
 };
 
 /** What is to be read. Borrowed until the call returns. */
 struct task_wanted {
     struct uuid owner_id, id;
     const struct idempotency *key; /* its `key` may be NULL */
-    bool needs_zone;               /* the account's as well */
 };
 
-/** Read an owner's task, if it is there, with its series, and the reply that was kept for the key. */
+/** Read an owner's task, if it is there, with its series, the reply that was kept for the key, and the
+ *  account's time zone. */
 void task_store_load(const struct store_call *call, const struct task_wanted *wanted,
                      struct task_loaded *loaded);
 
