@@ -272,6 +272,31 @@ def test_a_purge_races_with_the_next_one(replicas: list[Service], ada: User) -> 
     print(outcomes)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_series_goes_with_the_last_of_two_that_are_purged_at_once(replicas: list[Service], ada: User, first: int) -> None:
+    """Both wait for the owner's row: whichever comes second still sees the other's task in its snapshot."""
+    task = add(ada)
+    tasks = [task, make_next(ada, replicas[0].sidecar, task)]
+    for one in tasks:
+        ada.delete(f"/tasks/{one['id']}")
+    database = replicas[0].database
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query LIKE '%%DELETE FROM task %%'"
+    )
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, database.connect("backend") as lock:
+        lock.autocommit = False
+        lock.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (ada.id,))
+        purges = []
+        for one in (tasks[first], tasks[1 - first]):
+            purges.append(pool.submit(ada.delete, f"/tasks/{one['id']}?purge=true"))
+            wait_for("it to wait", lambda: database.value("backend", waiting) == len(purges))
+        lock.rollback()
+        assert [p.result().status_code for p in purges] == [204, 204]
+    assert database.value("backend", "SELECT count(*) FROM series WHERE owner_id = %s", ada.id) == 0
+    check(replicas, ada)
+
+
 def test_edits_of_one_occurrence_at_once_keep_series_and_task_together(replicas: list[Service], ada: User) -> None:
     task = add(ada)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support import api
+from support import api, series
 from support.api import User
 from support.service import Service
 from support.waiting import wait_for
@@ -166,6 +166,26 @@ def test_a_task_restored_at_the_last_moment_stays_or_goes_whole(service: Service
         ),
     )
     assert events == set(range(1, seq + 1))
+
+
+def test_a_series_goes_with_its_last_task_whatever_the_snapshot_shows(service: Service, ada: User) -> None:
+    """The statement waits for its task's row when the other task of the series, which it sees, goes."""
+    database = service.database
+    first = series.add(ada)
+    newest = series.make_next(ada, service.sidecar, first)
+    ada.delete(f"/tasks/{newest['id']}")
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query LIKE 'WITH due AS%%'"
+    )
+    age = "UPDATE task SET deleted_at = deleted_at - interval '31 days' WHERE id = %s"
+    with database.connect("backend") as db, db.transaction():
+        db.execute("SELECT FROM task WHERE id = %s FOR KEY SHARE", (newest["id"],))
+        database.execute("backend", age, newest["id"])
+        wait_for("the purge to wait", lambda: database.value("backend", waiting) == 1)
+        db.execute("DELETE FROM task WHERE id = %s", (first["id"],))
+    wait_until_gone(service, [newest["id"]])
+    assert database.value("backend", "SELECT count(*) FROM series WHERE owner_id = %s", ada.id) == 0
 
 
 def test_kept_replies_go_after_a_day(service: Service, ada: User) -> None:

@@ -98,8 +98,9 @@ const struct pg_statement TASK_SAVE_SERIES = {
 };
 
 /* With its newest occurrence a series ends, with its last task it goes. Another transaction may have
- * made an occurrence that this one's snapshot does not show: the row of the series, read again once
- * it is locked, tells of it. */
+ * made an occurrence that this one's snapshot does not show: the row of the series, read once it is
+ * locked, tells of it. Or it may have purged a task that the snapshot still shows: locking a row, which
+ * waits for nobody while the owner's is held, passes by what is gone. */
 const struct pg_statement TASK_PURGE_ONE = {
     "task_purge_one",
     OWNER_LOCKED
@@ -107,18 +108,21 @@ const struct pg_statement TASK_PURGE_ONE = {
     "  DELETE FROM task USING owner"
     "  WHERE task.owner_id = $1 AND task.id = $2::uuid AND task.version = $4::bigint - 1"
     "  RETURNING owner.seq, task.series_id, task.occurrence), "
+    "held AS ("
+    "  SELECT s.id, s.last_occurrence = changed.occurrence AS is_newest,"
+    "    s.stopped_at IS NOT NULL AS is_stopped"
+    "  FROM changed JOIN series s ON s.owner_id = $1 AND s.id = changed.series_id FOR UPDATE OF s), "
     "rest AS ("
-    "  SELECT changed.*, EXISTS (SELECT FROM task t WHERE t.owner_id = $1"
-    "    AND t.series_id = changed.series_id AND t.id <> $2) AS is_there"
-    "  FROM changed WHERE changed.series_id IS NOT NULL), "
+    "  SELECT held.*, EXISTS (SELECT FROM task t WHERE t.owner_id = $1"
+    "    AND t.series_id = held.id AND t.id <> $2 FOR KEY SHARE) AS is_there FROM held), "
     "series_ended AS ("
     "  UPDATE series SET version = version + 1, revision = revision + 1, stopped_at = $3"
-    "  FROM rest WHERE rest.is_there AND series.owner_id = $1 AND series.id = rest.series_id"
-    "    AND series.last_occurrence = rest.occurrence AND series.stopped_at IS NULL), "
+    "  FROM rest WHERE rest.is_there AND rest.is_newest AND NOT rest.is_stopped"
+    "    AND series.owner_id = $1 AND series.id = rest.id), "
     "series_gone AS ("
-    "  DELETE FROM series USING rest WHERE NOT rest.is_there AND series.owner_id = $1"
-    "    AND series.id = rest.series_id"
-    "    AND (series.last_occurrence = rest.occurrence OR series.stopped_at IS NOT NULL)), "
+    "  DELETE FROM series USING rest WHERE NOT rest.is_there"
+    "    AND (rest.is_newest OR rest.is_stopped)"
+    "    AND series.owner_id = $1 AND series.id = rest.id), "
     "drawn AS ("
     "  UPDATE account SET seq = changed.seq, task_count = task_count - 1"
     "  FROM changed WHERE account.id = $1), "
