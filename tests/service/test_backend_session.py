@@ -78,6 +78,26 @@ def test_wrong_password_and_unknown_email_look_alike(service):
     assert wrong["detail"] == unknown["detail"]
 
 
+@pytest.mark.parametrize("has_room", [True, False])
+def test_a_sign_in_that_waits_for_a_deletion_finds_no_account(service, database, has_room):
+    """Nor does it hold a session that has to make room while it waits: the deletion takes it as well."""
+    user = User(service)
+    for _ in range(0 if has_room else 4):
+        user.sign_in()
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%oldest AS%%'"
+    )
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
+        deletion.autocommit = False
+        deletion.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (user.id,))
+        answer = pool.submit(sign_in, service, user.email)
+        wait_for("the sign-in to wait", lambda: database.value("public", waiting) == 1)
+        deletion.execute("DELETE FROM account WHERE id = %s", (user.id,))
+        deletion.commit()
+        refused(answer.result(), 401, "wrong_credentials")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -86,6 +86,12 @@ enum flow_next password_proof_check(struct flow *flow)
     return FLOW_WAIT;
 }
 
+void password_proof_say_wrong(struct err *err)
+{
+    err_set_slug(err, ERR_UNAUTHENTICATED, "wrong_credentials",
+                 "the e-mail address or the password is wrong");
+}
+
 static void on_checked(void *arg, const char *hash, bool is_right, const struct err *err)
 {
     struct proof *proof = arg;
@@ -94,8 +100,7 @@ static void on_checked(void *arg, const char *hash, bool is_right, const struct 
     (void)hash;
     if (err == NULL && !is_right) {
         proof->request.has_token = false; /* which is not what is wrong */
-        err_set_slug(&wrong, ERR_UNAUTHENTICATED, "wrong_credentials",
-                     "the e-mail address or the password is wrong");
+        password_proof_say_wrong(&wrong);
         err = &wrong;
     }
     flow_resume(&proof->request.flow, err);

@@ -25,6 +25,9 @@ flow_step_fn password_proof_count;
 flow_step_fn password_proof_check;
 flow_step_fn password_proof_forgive;
 
+/** Set `err` to what password_proof_check fails with. */
+void password_proof_say_wrong(struct err *err);
+
 /** Load the account of request.who; sets `email`. */
 flow_step_fn password_proof_load_own;
 

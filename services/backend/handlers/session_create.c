@@ -11,6 +11,7 @@ struct session_create {
     struct proof proof;
     struct new_session session;
     struct secret_token refresh;
+    bool is_added;
 };
 static flow_step_fn read_body, load_account, add_session;
 static flow_finish_fn reply_and_free;
@@ -67,14 +68,21 @@ static enum flow_next add_session(struct flow *flow)
     const struct store_call call = {app->service.pool, &flow->arena, on_session_added, s};
 
     signed_in_begin(&s->proof.request, &s->session, &s->refresh);
-    session_store_add(&call, &s->proof.account, &s->session, app->config->sessions_max);
+    session_store_add(&call, &s->proof.account, &s->session, app->config->sessions_max,
+                      &s->is_added);
     return FLOW_WAIT;
 }
 
+/* An account that was deleted meanwhile is as unknown as one that never was. */
 static void on_session_added(void *arg, const struct err *err)
 {
     struct session_create *s = arg;
+    struct err wrong = {0};
 
+    if (err == NULL && !s->is_added) {
+        password_proof_say_wrong(&wrong);
+        err = &wrong;
+    }
     flow_resume(&s->proof.request.flow, err);
 }
 

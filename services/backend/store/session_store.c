@@ -41,21 +41,26 @@ static void on_answered(void *arg, const struct pg_rows *rows, const struct err 
     finish(c, err);
 }
 
+/* The account's row is locked first, as by whatever else ends several sessions of an account. */
 const struct pg_statement SESSION_ADD = {
     "session_add",
-    "WITH oldest AS (DELETE FROM session WHERE id IN (SELECT id FROM session "
-    "WHERE account_id = $2::uuid ORDER BY last_used_at DESC OFFSET $9::int - 1)), "
+    "WITH owner AS MATERIALIZED (SELECT id FROM account WHERE id = $2::uuid FOR NO KEY UPDATE), "
+    "oldest AS (DELETE FROM session USING owner WHERE session.id IN (SELECT id FROM session "
+    "WHERE account_id = $2 ORDER BY last_used_at DESC OFFSET $9::int - 1)), "
     "added AS (INSERT INTO session (id, account_id, credentials, user_agent, address, created_at, "
-    "last_used_at, expires_at) VALUES ($1, $2, $3, $4, $5, now(), now(), "
-    "now() + make_interval(days => $6::int))) "
-    "INSERT INTO refresh_token (digest, session_id, salt, created_at) VALUES ($7, $1, $8, now())",
+    "last_used_at, expires_at) SELECT $1::uuid, id, $3::bigint, $4, $5, now(), now(), "
+    "now() + make_interval(days => $6::int) FROM owner RETURNING id) "
+    "INSERT INTO refresh_token (digest, session_id, salt, created_at) "
+    "SELECT $7::bytea, id, $8::bytea, now() FROM added RETURNING 1",
 };
 
 void session_store_add(const struct store_call *call, const struct account *account,
-                       const struct new_session *session, int sessions_max)
+                       const struct new_session *session, int sessions_max, bool *is_added)
 {
+    struct session_call *c = session_call_new(call);
     struct pg_params params;
 
+    c->answer = is_added;
     pg_params_init(&params, call->arena);
     pg_add_text(&params, session->id.text);
     pg_add_text(&params, account->id.text);
@@ -66,7 +71,7 @@ void session_store_add(const struct store_call *call, const struct account *acco
     pg_add_bytes(&params, session->digest.bytes, sizeof session->digest.bytes);
     pg_add_bytes(&params, session->salt.bytes, sizeof session->salt.bytes);
     pg_add_int(&params, sessions_max);
-    pg_query(call->pool, &SESSION_ADD, &params, on_done, session_call_new(call));
+    pg_query(call->pool, &SESSION_ADD, &params, on_answered, c);
 }
 
 #define IS_ALIVE "s.expires_at > now() AND s.credentials = a.credentials"

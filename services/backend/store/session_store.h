@@ -22,9 +22,9 @@ struct new_session {
 };
 
 /** Add a session of `account` in its generation of credentials; the oldest ones make room so that
- *  there are at most `sessions_max`. ERR_CONFLICT when the account is gone. */
+ *  there are at most `sessions_max`. `*is_added` is false when the account is gone. */
 void session_store_add(const struct store_call *call, const struct account *account,
-                       const struct new_session *session, int sessions_max);
+                       const struct new_session *session, int sessions_max, bool *is_added);
 
 /** Set `*is_alive` to whether the principal's session may still be used; then fill in what of `*who`
  *  is his account's. */
