@@ -274,6 +274,27 @@ def test_an_invented_cookie_is_refused(service, token):
     refused(answer, 401)
 
 
+@pytest.mark.parametrize("locked_first", [True, False])
+def test_a_refresh_that_waits_for_the_end_of_its_session_is_told_of_it(service, database, locked_first):
+    """And holds none of its tokens meanwhile, which the end of the session deletes too, after it."""
+    user = User(service)
+    session_id = user.get("/sessions").json()["sessions"][0]["id"]
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%used AS%%'"
+    )
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as ending:
+        ending.autocommit = False
+        end = "DELETE FROM session WHERE id = %s"
+        ending.execute("SELECT FROM session WHERE id = %s FOR UPDATE" if locked_first else end, (session_id,))
+        answer = pool.submit(user.post, "/session/refresh")
+        wait_for("the refresh to wait", lambda: database.value("public", waiting) == 1)
+        ending.execute(end, (session_id,))
+        ending.commit()
+        refused(answer.result(), 401, "session_ended")
+    assert "Max-Age=0" in answer.result().headers["set-cookie"]
+
+
 def test_refresh_needs_a_cookie(service):
     refused(client(service).post("/session/refresh"), 401, "refresh_missing")
 

@@ -122,6 +122,8 @@ static void on_token_rotated(void *arg, const struct err *err)
         err_set_slug(&moved, ERR_UNAVAILABLE, "busy", "the session is changing; try again");
         err = &moved;
     }
+    if (err != NULL && err->code == ERR_UNAUTHENTICATED)
+        signed_in_clear_cookie(&s->request);
     flow_resume(&s->request.flow, err);
 }
 

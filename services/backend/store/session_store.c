@@ -244,19 +244,25 @@ static void on_refresh_found(void *arg, const struct pg_rows *rows, const struct
     finish(c, err);
 }
 
-/* A session keeps its newest 500 tokens: enough to notice the reuse of one that is days old. */
+/* A session keeps its newest 500 tokens: enough to notice the reuse of one that is days old. The
+ * session's row is locked before any token's, as by its deletion. */
 const struct pg_statement REFRESH_ROTATE = {
     "refresh_rotate",
-    "WITH used AS (UPDATE refresh_token SET replaced_at = coalesce(replaced_at, now()) "
-    "WHERE digest = $1 AND (replaced_at IS NULL "
-    "OR replaced_at > now() - make_interval(secs => $4::int)) RETURNING session_id), "
+    "WITH held AS MATERIALIZED (SELECT s.id FROM refresh_token t JOIN session s "
+    "ON s.id = t.session_id WHERE t.digest = $1 FOR NO KEY UPDATE OF s), "
+    "used AS (UPDATE refresh_token t SET replaced_at = coalesce(replaced_at, now()) FROM held "
+    "WHERE t.digest = $1 AND t.session_id = held.id AND (t.replaced_at IS NULL "
+    "OR t.replaced_at > now() - make_interval(secs => $4::int)) RETURNING t.session_id), "
     "next AS (INSERT INTO refresh_token (digest, session_id, salt, created_at) "
     "SELECT $2::bytea, session_id, $3::bytea, now() FROM used ON CONFLICT (digest) DO NOTHING), "
     "forgotten AS (DELETE FROM refresh_token WHERE digest IN (SELECT r.digest FROM refresh_token r "
-    "JOIN used ON used.session_id = r.session_id ORDER BY r.created_at DESC OFFSET 500)) "
-    "UPDATE session SET last_used_at = now(), expires_at = now() + make_interval(days => $5::int) "
-    "FROM used WHERE session.id = used.session_id RETURNING 1",
+    "JOIN used ON used.session_id = r.session_id ORDER BY r.created_at DESC OFFSET 500)), "
+    "rotated AS (UPDATE session SET last_used_at = now(), "
+    "expires_at = now() + make_interval(days => $5::int) "
+    "FROM used WHERE session.id = used.session_id RETURNING 1) "
+    "SELECT EXISTS (SELECT FROM rotated), EXISTS (SELECT FROM held)",
 };
+static pg_done_fn on_rotated;
 
 void refresh_store_rotate(const struct store_call *call, const struct refresh_rotation *rotation,
                           bool *is_rotated)
@@ -271,5 +277,19 @@ void refresh_store_rotate(const struct store_call *call, const struct refresh_ro
     pg_add_bytes(&params, rotation->next_salt.bytes, sizeof rotation->next_salt.bytes);
     pg_add_int(&params, rotation->grace_s);
     pg_add_int(&params, rotation->days);
-    pg_query(call->pool, &REFRESH_ROTATE, &params, on_answered, c);
+    pg_query(call->pool, &REFRESH_ROTATE, &params, on_rotated, c);
+}
+
+static void on_rotated(void *arg, const struct pg_rows *rows, const struct err *err)
+{
+    struct session_call *c = arg;
+    struct err ended = {0};
+
+    if (err == NULL && !pg_bool(rows, 0, 1)) {
+        err_set_slug(&ended, ERR_UNAUTHENTICATED, "session_ended",
+                     "the session has ended; sign in again");
+        err = &ended;
+    }
+    *c->answer = err == NULL && pg_bool(rows, 0, 0);
+    finish(c, err);
 }

@@ -62,7 +62,8 @@ void refresh_store_find(const struct store_call *call, const struct secret_diges
                         int grace_s, struct refresh_state *state);
 
 /** Replace `old` by `next`, or find it so replaced within the grace; the session lives for `days`
- *  more days. `*is_rotated` is false when someone else replaced it meanwhile, or it is gone. */
+ *  more days. `*is_rotated` is false when someone else replaced it meanwhile. ERR_UNAUTHENTICATED (slug
+ *  "session_ended") when the session is gone. */
 struct refresh_rotation {
     struct secret_digest old, next;
     struct secret_salt next_salt;
