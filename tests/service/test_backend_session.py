@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import time
 
 import httpx
@@ -76,6 +77,36 @@ def test_wrong_password_and_unknown_email_look_alike(service):
     wrong = refused(sign_in(service, user.email, "not the password"), 401, "wrong_credentials")
     unknown = refused(sign_in(service, new_email(), "not the password"), 401, "wrong_credentials")
     assert wrong["detail"] == unknown["detail"]
+
+
+def failure_digest(kind: str, text: str) -> bytes:
+    """By which failures of an account or an address are counted."""
+    return hashlib.sha256(f"{kind}\0{text}".encode()).digest()
+
+
+def test_right_and_wrong_passwords_at_once_do_not_wait_for_each_other(service, database):
+    """Attempts take the two rows by their digests, the account's first here; so does what takes one back."""
+    address = failure_digest("address", "127.0.0.1")
+    email = next(e for e in iter(new_email, None) if failure_digest("account", e) < address)
+    User(service, email=email)
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %s"
+    )
+    take = "SELECT FROM sign_in_failure WHERE digest = %s FOR UPDATE"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as attempt:
+        with database.connect("backend") as lock, lock.transaction():
+            lock.execute("LOCK TABLE account")  # which is read between the attempt and its end
+            answer = pool.submit(sign_in, service, email)
+            wait_for("the attempt", lambda: database.value("public", waiting, "%a.email = $1%") == 1)
+            attempt.autocommit = False
+            assert attempt.execute(take, (failure_digest("account", email),)).rowcount == 1
+        wait_for("its end to wait", lambda: database.value("public", waiting, "%forgotten AS%") == 1)
+        assert attempt.execute(take, (address,)).rowcount == 1
+        attempt.commit()
+        assert answer.result().status_code == 200
+    left = database.execute("backend", "SELECT digest, failures FROM sign_in_failure")
+    assert left == [(address, 0)]
 
 
 @pytest.mark.parametrize("has_room", [True, False])

@@ -56,11 +56,15 @@ static void on_counted(void *arg, const struct pg_rows *rows, const struct err *
     c->call.done(c->call.arg, err);
 }
 
+/* Rows are taken in the same order. */
 const struct pg_statement SIGN_IN_FORGIVE = {
     "sign_in_forgive",
-    "WITH forgotten AS (DELETE FROM sign_in_failure WHERE digest = $1) "
-    "UPDATE sign_in_failure SET failures = greatest(failures - 1, 0), locked_until = NULL "
-    "WHERE digest = $2",
+    "WITH held AS MATERIALIZED (SELECT digest FROM sign_in_failure "
+    "WHERE digest IN ($1::bytea, $2::bytea) ORDER BY digest FOR UPDATE), "
+    "forgotten AS (DELETE FROM sign_in_failure f USING held "
+    "WHERE f.digest = $1 AND held.digest = f.digest) "
+    "UPDATE sign_in_failure f SET failures = greatest(f.failures - 1, 0), locked_until = NULL "
+    "FROM held WHERE f.digest = $2 AND held.digest = f.digest",
 };
 static pg_done_fn on_forgiven;
 
