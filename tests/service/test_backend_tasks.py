@@ -3,6 +3,7 @@ bad input that concerns tasks. After a refusal nothing is half-written."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import uuid
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from support import api
 from support.api import User, refused
 from support.service import Service
+from support.waiting import wait_for
 
 SETTINGS = {**api.SETTINGS, "TASKS_MAX": "50"}
 MEBIBYTE = 1024 * 1024
@@ -245,10 +247,30 @@ class TestLife:
         carl.delete(f"/tasks/{tasks[0]['id']}?purge=true")
         add(carl)
 
+    def test_the_same_request_twice_may_take_the_last_place(self, service: Service) -> None:
+        """The second one waits for the first, whose kept reply is not in its snapshot."""
+        carl, database = User(service), service.database
+        database.execute("backend", "UPDATE account SET task_count = 49 WHERE id = %s", carl.id)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE 'WITH known AS%%'"
+        )
+
+        def send() -> Any:
+            return carl.post("/tasks", json={"title": "the last"}, headers={"Idempotency-Key": "twice"})
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool, database.connect("backend") as lock:
+            with lock.transaction():
+                lock.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (carl.id,))
+                sent = [pool.submit(send), pool.submit(send)]
+                wait_for("both to wait", lambda: database.value("public", waiting) == 2)
+            answers = [s.result() for s in sent]
+        assert [a.status_code for a in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+        assert sorted(a.headers.get("Idempotency-Replayed", "") for a in answers) == ["", "true"]
+
 
 def api_wait(condition):
-    from support.waiting import wait_for
-
     return wait_for("the events", condition)
 
 

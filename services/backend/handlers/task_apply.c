@@ -131,7 +131,11 @@ static void on_added(void *arg, const struct err *err)
         else
             fail_busy(apply);
         return;
-    case TASK_TOO_MANY:
+    case TASK_TOO_MANY: /* or the same key took the last place while this waited for it */
+        if (apply->job.key.key != NULL && apply->n_tries == 1) {
+            add_task(apply);
+            return;
+        }
         err_set_slug(&refusal, ERR_CONFLICT, "too_many_tasks",
                      "you have %d tasks, the trash included; at most %d",
                      apply->app->config->tasks_max, apply->app->config->tasks_max);
