@@ -258,6 +258,8 @@ def test_writes_during_a_deletion_leave_nothing(service, database):
         ("POST", "/tasks", {"title": "late"}),
         ("PATCH", "/tasks/{id}", {"title": "late"}),
         ("POST", "/tokens", {"name": "late", "scopes": ["tasks:read"]}),
+        ("POST", "/account/password", {"password": PASSWORD, "new_password": "another horse battery"}),
+        ("POST", "/account/delete", {"password": PASSWORD}),
     ],
 )
 def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, method, path, body):

@@ -142,13 +142,22 @@ static void on_found(void *arg, const struct pg_rows *rows, const struct err *er
     finish(c, err);
 }
 
-/* Whether the one row of what was changed came back. */
+/* Whether it was changed, else whether the account is there: as it is once its row is locked, since a
+ * deletion that the statement has waited for is not in its snapshot. */
+#define WHETHER_CHANGED(cte, id)                                                                   \
+    "SELECT EXISTS (SELECT FROM " cte "), CASE WHEN NOT EXISTS (SELECT FROM " cte ") "             \
+    "THEN EXISTS (SELECT FROM account WHERE id = " id " FOR KEY SHARE) END"
+
 static void on_changed(void *arg, const struct pg_rows *rows, const struct err *err)
 {
     struct account_call *c = arg;
+    struct err gone = {0};
 
-    if (err == NULL)
-        *c->is_done = pg_n_rows(rows) > 0;
+    *c->is_done = err == NULL && pg_bool(rows, 0, 0);
+    if (err == NULL && !*c->is_done && !pg_bool(rows, 0, 1)) {
+        err_set(&gone, ERR_UNAUTHENTICATED, "this account was deleted");
+        err = &gone;
+    }
     finish(c, err);
 }
 
@@ -161,8 +170,8 @@ const struct pg_statement ACCOUNT_SET_PASSWORD = {
     "kept AS (UPDATE session SET credentials = owner.credentials FROM owner "
     "WHERE session.id = $7 AND session.account_id = owner.id), "
     "ended AS (DELETE FROM session USING owner "
-    "WHERE session.account_id = owner.id AND session.id <> $7) " SIGNED_OUT_ROW(
-        "owner") " RETURNING 1",
+    "WHERE session.account_id = owner.id AND session.id <> $7), "
+    "update AS (" SIGNED_OUT_ROW("owner") ") " WHETHER_CHANGED("owner", "$4"),
 };
 
 void account_store_set_password(const struct store_call *call, const struct account *account,
@@ -192,8 +201,7 @@ const struct pg_statement ACCOUNT_REMOVE = {
         EVENT_USER_DELETED) "), "
                             "update AS (" ACCOUNT_EVENT_ROW(
                                 "gone", TOPIC_TASK_UPDATES, "$8",
-                                EVENT_UPDATE_USER_DELETED) ") "
-                                                           "SELECT 1 FROM gone",
+                                EVENT_UPDATE_USER_DELETED) ") " WHETHER_CHANGED("gone", "$5"),
 };
 
 void account_store_remove(const struct store_call *call, const struct account *account,

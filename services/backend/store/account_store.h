@@ -31,13 +31,14 @@ void account_store_get(const struct store_call *call, const struct uuid *id,
 void account_store_find(const struct store_call *call, const char *email, struct account *account);
 
 /** Replace the password if the hash is still `account->password_hash`, and end every session but
- *  `keep`, with update.signed-out; `*is_saved` says whether it was. */
+ *  `keep`, with update.signed-out; `*is_saved` says whether it was. ERR_UNAUTHENTICATED when the account
+ *  is gone. */
 void account_store_set_password(const struct store_call *call, const struct account *account,
                                 const char *new_hash, const struct uuid *keep,
                                 const struct signed_out *update, bool *is_saved);
 
 /** Delete the account if version and hash are still those of `account`, with user.deleted and
- *  update.user-deleted; what it owns is left to the purge. */
+ *  update.user-deleted; what it owns is left to the purge. ERR_UNAUTHENTICATED when it is gone. */
 void account_store_remove(const struct store_call *call, const struct account *account,
                           const struct account_event *event, bool *is_removed);
 
