@@ -128,6 +128,8 @@ struct unscheduled *schedule_read_rows(const struct pg_rows *rows, struct arena 
     return tasks;
 }
 
+/* A delivery that was added while its task was being purged is what the purge did not see: it loses
+ * its title here. No row is in both updates. */
 const struct pg_statement SCHEDULE_APPLY = {
     "schedule_apply",
     "WITH " LEDGER_OWNERS
@@ -135,7 +137,7 @@ const struct pg_statement SCHEDULE_APPLY = {
     "  FROM unnest($9::uuid[], $10::uuid[], $11::bigint[]) AS j (owner_id, task_id, mark)"
     "  JOIN owner ON owner.id = j.owner_id"
     "  WHERE t.owner_id = j.owner_id AND t.id = j.task_id AND t.mark = j.mark AND t.unscheduled"
-    "  RETURNING t.owner_id, t.id)"
+    "  RETURNING t.owner_id, t.id, t.purged_at)"
     ", change AS MATERIALIZED (SELECT c.* FROM unnest($12::uuid[], $13::uuid[], $14::uuid[],"
     "   $15::text[], $16::smallint[], $17::smallint[], $18::uuid[], $19::bigint[],"
     "   $20::smallint[], $21::uuid[], $22::timestamptz[], $23::timestamptz[], $24::timestamptz[])"
@@ -149,9 +151,13 @@ const struct pg_statement SCHEDULE_APPLY = {
     "  ON CONFLICT DO NOTHING RETURNING id, owner_id, task_id)"
     ", moved AS (UPDATE delivery d SET state = c.state, remind_at = c.remind_at,"
     "   next_try_at = c.next_try_at, held_until = c.held_until,"
-    "   reason = CASE WHEN c.state = 5 THEN d.reason END"
+    "   reason = CASE WHEN c.state = 5 THEN d.reason END,"
+    "   title = CASE WHEN c.title = '' THEN '' ELSE d.title END"
     "  FROM change c WHERE c.was >= 0 AND d.id = c.id AND d.state = c.was"
     "  RETURNING d.id, d.owner_id, d.task_id)"
+    ", unnamed AS (UPDATE delivery d SET title = '' FROM fit"
+    "  WHERE fit.purged_at IS NOT NULL AND d.owner_id = fit.owner_id AND d.task_id = fit.id"
+    "   AND d.kind = 0 AND d.id <> ALL (ARRAY (SELECT id FROM change)))"
     ", done AS (SELECT * FROM added UNION ALL SELECT * FROM moved)" LEDGER_EVENTS,
 };
 

@@ -150,7 +150,8 @@ const struct pg_statement SENDING_RELEASE = {
 };
 
 /* A task whose delivery waits again is looked at once more: it may have changed during the claim. An
- * attempt whose delivery went with its account goes too. */
+ * attempt whose delivery went with its account goes too. A title that went with its task does not
+ * come back. */
 const struct pg_statement SENDING_CLOSE = {
     "sending_close",
     "WITH " LEDGER_OWNERS
@@ -160,7 +161,8 @@ const struct pg_statement SENDING_CLOSE = {
     "  AS c (id, number, is_begun, outcome, reason, state, ended_at, next_try_at, held_until,"
     "   title))"
     ", done AS (UPDATE delivery d SET state = c.state, claimed_by = NULL,"
-    "   attempts = d.attempts - (NOT c.is_begun)::int, title = c.title,"
+    "   attempts = d.attempts - (NOT c.is_begun)::int,"
+    "   title = CASE WHEN d.title = '' THEN '' ELSE c.title END,"
     "   reason = CASE WHEN c.is_begun OR c.reason IS NOT NULL THEN c.reason ELSE d.reason END,"
     "   next_try_at = coalesce(c.next_try_at, d.next_try_at),"
     "   held_until = coalesce(c.held_until, d.held_until),"
