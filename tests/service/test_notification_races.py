@@ -18,7 +18,7 @@ from support.service import Service
 from support.waiting import LIMIT_S, wait_for
 from support.web_sink import WebSink
 
-SETTINGS = {"USER_ADDRESS_LOOPBACK": "true", "WEBHOOK_LIMIT_MS": "120000", "RELAY_POLL_MS": "50", "DUE_POLL_MS": "100"}
+SETTINGS = {"USER_ADDRESS_LOOPBACK": "true", "WEBHOOK_LIMIT_MS": "120000", "DB_LIMIT_MS": "60000", "DUE_POLL_MS": "100"}
 
 
 @pytest.fixture
@@ -106,3 +106,42 @@ def test_a_delivery_that_is_planned_while_its_task_is_purged_has_no_title(
     lock.rollback()
     purged.result()
     wait_for("its title to go", lambda: [(r["state"], r["title"]) for r in ledger.rows()] == [(state, "")])
+
+
+def test_who_closes_an_attempt_waits_for_the_end_of_its_account(
+    ledger: Ledger, user: User, sidecar: FakeSidecar, database: Database, sink: WebSink, answers: threading.Event,
+    lock: psycopg.Connection, pool: concurrent.futures.ThreadPoolExecutor,
+) -> None:  # fmt: skip
+    """Which has his row and one delivery after the other; in another order each would wait for the other."""
+    hook, _ = webhook(sidecar, sink.url)
+    tell(sidecar, user.saved(channels=[hook]), user.task(reminder(at=at(3600))).saved())
+    (planned,) = ledger.wait_for_states(("webhook", 1, "scheduled"))
+    tell(sidecar, user.task(reminder(at=at(-5))).saved())
+    wait_for("the attempt to be under way", sink.received)
+    lock.execute("SELECT FROM delivery WHERE id = %s FOR UPDATE", (planned["id"],))
+    deleted = pool.submit(tell, sidecar, user.deleted())
+    wait_until_waits(database, "told AS MATERIALIZED")
+    answers.set()
+    wait_until_waits(database, "closing AS")
+    lock.rollback()
+    deleted.result()
+    wait_for("nothing to be left", lambda: database.value("notification", "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
+    assert ledger.rows() == [] and ledger.events("reminder.due", "notification.sent") == []
+
+
+def test_what_ends_with_its_account_is_not_told(
+    ledger: Ledger, user: User, sidecar: FakeSidecar, database: Database, sink: WebSink, answers: threading.Event,
+    lock: psycopg.Connection, pool: concurrent.futures.ThreadPoolExecutor,
+) -> None:  # fmt: skip
+    hook, _ = webhook(sidecar, sink.url)
+    tell(sidecar, user.saved(channels=[hook]), user.task(reminder(at=at(-5))).saved())
+    wait_for("the attempt to be under way", sink.received)
+    hold(lock, user)
+    deleted = pool.submit(tell, sidecar, user.deleted())
+    wait_until_waits(database, "INSERT INTO app_user AS u (id, version, deleted_at)")
+    answers.set()
+    wait_until_waits(database, "closing AS")
+    lock.rollback()
+    deleted.result()
+    wait_for("nothing to be left", lambda: database.value("notification", "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
+    assert ledger.rows() == [] and ledger.events("reminder.due", "notification.sent") == []

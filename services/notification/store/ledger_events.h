@@ -9,18 +9,20 @@
 /* A statement with events has them as its first parameters: $1 ids, $2 deliveries' ids, $3 topics,
  * $4 types, $5 data (arrays), $6 traceparent, $7 when, $8 the owners it is about. It begins WITH
  * LEDGER_OWNERS, whose rows it must have read before it touches anything else: whoever changes what
- * belongs to an owner holds him first, so that nobody waits in a circle. It has a part
- * `done (id, owner_id, task_id)`, what it did change, and ends with LEDGER_EVENTS. */
+ * belongs to an owner holds him first, so that nobody waits in a circle. That goes for one whose account
+ * is deleted, too; of him nothing is told any more. It has a part `done (id, owner_id, task_id)`,
+ * what it did change, and ends with LEDGER_EVENTS. */
 #define LEDGER_OWNERS                                                                              \
-    "owner AS MATERIALIZED (SELECT id, seq FROM app_user"                                          \
-    " WHERE id = ANY ($8::uuid[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE)"
+    "owner AS MATERIALIZED (SELECT id, seq, deleted_at FROM app_user"                              \
+    " WHERE id = ANY ($8::uuid[]) ORDER BY id FOR UPDATE)"
 #define LEDGER_EVENTS                                                                              \
     ", event AS (SELECT e.id, e.topic, e.type, e.data, d.owner_id,"                                \
     "  coalesce(d.task_id, d.owner_id)::text AS subject,"                                          \
     "  owner.seq + row_number() OVER (PARTITION BY d.owner_id ORDER BY e.position) AS seq"         \
     "  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])"                    \
     "   WITH ORDINALITY AS e (id, delivery_id, topic, type, data, position)"                       \
-    "  JOIN done d ON d.id = e.delivery_id JOIN owner ON owner.id = d.owner_id)"                   \
+    "  JOIN done d ON d.id = e.delivery_id"                                                        \
+    "  JOIN owner ON owner.id = d.owner_id AND owner.deleted_at IS NULL)"                          \
     ", drawn AS (UPDATE app_user u SET seq = e.seq"                                                \
     "  FROM (SELECT owner_id, max(seq) AS seq FROM event GROUP BY owner_id) e"                     \
     "  WHERE u.id = e.owner_id)"                                                                   \

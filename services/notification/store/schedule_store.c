@@ -135,7 +135,7 @@ const struct pg_statement SCHEDULE_APPLY = {
     "WITH " LEDGER_OWNERS
     ", fit AS (UPDATE task t SET unscheduled = false, scheduled_version = t.version"
     "  FROM unnest($9::uuid[], $10::uuid[], $11::bigint[]) AS j (owner_id, task_id, mark)"
-    "  JOIN owner ON owner.id = j.owner_id"
+    "  JOIN owner ON owner.id = j.owner_id AND owner.deleted_at IS NULL"
     "  WHERE t.owner_id = j.owner_id AND t.id = j.task_id AND t.mark = j.mark AND t.unscheduled"
     "  RETURNING t.owner_id, t.id, t.purged_at)"
     ", change AS MATERIALIZED (SELECT c.* FROM unnest($12::uuid[], $13::uuid[], $14::uuid[],"
