@@ -315,6 +315,27 @@ def test_a_handler_slower_than_the_schedule_is_not_begun_twice(replica: Any, dat
     assert database.value("notification", "SELECT count(*) FROM attempt") == 40
 
 
+def test_a_claim_whose_answer_was_lost_is_given_back_while_nobody_else_has_its_owner(replica: Any, database: Database) -> None:
+    """Whoever changes what is an owner's holds him first, so that nobody waits in a circle."""
+    service, user = replica(DB_LIMIT_MS="5000"), User(app=False)
+    ledger = Ledger(service, user)
+    tell(service.sidecar, user.saved(), user.task(reminder(at=at(3600))).saved())
+    ledger.wait_for_states(("email", 1, "scheduled"))
+    with database.connect("notification") as owner, database.connect("notification") as claim:
+        owner.autocommit = claim.autocommit = False
+        owner.execute("SELECT FROM app_user FOR UPDATE")
+        claim.execute("LOCK TABLE attempt IN EXCLUSIVE MODE")
+        claim.execute("UPDATE delivery SET state = 1, attempts = 1, claimed_by = (SELECT id FROM instance)")
+        claim.execute("INSERT INTO attempt (delivery_id, number, began_at, instance) SELECT id, 1, now(), claimed_by FROM delivery")
+        wait_for("a claim to be lost", lambda: service.log_lines("due_work_failed"))
+        claim.commit()
+        wait_for("it to wait for the owner", lambda: waiting(database, "freed AS", "transactionid") == 1)
+        assert count(database, 1) == 1
+        owner.rollback()
+    (row,) = ledger.wait_for_states(("email", 1, "scheduled"))
+    assert row["attempts"] == []
+
+
 def test_the_sidecar_may_be_away(replica: Any, database: Database) -> None:
     service = replica()
     user = User()

@@ -136,11 +136,15 @@ void sending_read_claim(const struct pg_rows *rows, int row, struct arena *arena
 
 const struct pg_statement SENDING_RELEASE = {
     "sending_release",
-    "WITH freed AS (UPDATE delivery d SET claimed_by = NULL, attempts = d.attempts - 1,"
+    "WITH claim AS MATERIALIZED (SELECT d.id, d.owner_id FROM attempt a"
+    "  JOIN delivery d ON d.id = a.delivery_id AND d.claimed_by = $1::uuid AND d.state = 1"
+    "  WHERE a.instance = $1::uuid AND a.ended_at IS NULL AND a.delivery_id <> ALL ($2::uuid[]))"
+    ", owner AS MATERIALIZED (SELECT id FROM app_user"
+    "  WHERE id IN (SELECT owner_id FROM claim) ORDER BY id FOR UPDATE)"
+    ", freed AS (UPDATE delivery d SET claimed_by = NULL, attempts = d.attempts - 1,"
     "   state = CASE WHEN d.attempts > 1 THEN 2 ELSE 0 END"
-    "  FROM (SELECT delivery_id FROM attempt WHERE instance = $1::uuid AND ended_at IS NULL"
-    "   AND delivery_id <> ALL ($2::uuid[])) a"
-    "  WHERE d.id = a.delivery_id AND d.claimed_by = $1::uuid AND d.state = 1"
+    "  FROM claim, (SELECT count(*) FROM owner) held"
+    "  WHERE d.id = claim.id AND d.claimed_by = $1::uuid AND d.state = 1"
     "  RETURNING d.id, d.owner_id, d.task_id, d.attempts + 1 AS number)"
     ", undone AS (DELETE FROM attempt a USING freed"
     "  WHERE a.delivery_id = freed.id AND a.number = freed.number)"
