@@ -249,9 +249,10 @@ class TestSnooze:
 
     def test_until_an_instant_and_again(self, ada: User) -> None:
         task = plain(ada)
-        first = snooze(ada, task, {"until": "2027-03-02T00:00:00Z"}).json()
-        second = snooze(ada, first, {"until": "2027-03-03T00:00:00Z"}).json()
-        assert second["reminders"][0]["snoozed_until"] == "2027-03-03T00:00:00.000Z"
+        now = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%dT%H:%M:%S.000Z}"
+        first = snooze(ada, task, {"until": later(now, days=1)}).json()
+        second = snooze(ada, first, {"until": later(now, days=2)}).json()
+        assert second["reminders"][0]["snoozed_until"] == later(now, days=2)
         assert second["reminders"][0]["generation"] == 3
 
     @pytest.mark.parametrize(
