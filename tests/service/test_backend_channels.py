@@ -197,8 +197,17 @@ def test_a_webhook_that_is_there_is_a_conflict(ada: User) -> None:
 
 
 def test_there_are_at_most_twenty(ada: User) -> None:
+    def post(n: int) -> Any:
+        """Again while others were always faster."""
+
+        def attempt() -> Any:
+            answer = ada.post("/channels", json=webhook(f"https://127.0.0.1/{n}"))
+            return answer if answer.status_code != 503 else None
+
+        return wait_for("an answer", attempt)
+
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: ada.post("/channels", json=webhook(f"https://127.0.0.1/{n}")), range(24)))
+        answers = list(pool.map(post, range(24)))
     assert sorted(a.status_code for a in answers) == [201] * 20 + [409] * 4
     assert {a.json()["code"] for a in answers if a.status_code == 409} == {"too_many_channels"}
     assert len(ada.get("/channels").json()["channels"]) == 20
