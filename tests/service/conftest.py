@@ -87,10 +87,14 @@ def service_maker(
 
 
 @pytest.fixture(scope="module")
-def service(service_maker, request: pytest.FixtureRequest, service_name: str) -> Service:
-    """The module's service, running and ready."""
+def service(service_maker, request: pytest.FixtureRequest, service_name: str) -> Iterator[Service]:
+    """The module's service, running and ready. It ends before its database, which it would look for until
+    the limit of its drain."""
     database = None if service_name == "websocket" else request.getfixturevalue("database")
-    return service_maker(database).start()
+    service = service_maker(database).start()
+    yield service
+    if service.process.poll() is None:
+        service.stop()
 
 
 @pytest.fixture
