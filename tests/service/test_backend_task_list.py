@@ -4,6 +4,7 @@ seed is printed; TODO_SEED=… repeats a run."""
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import random
 from typing import Any, Callable
@@ -20,9 +21,14 @@ N_TASKS = 300
 WORDS = ["milk", "bread", "cheese", "tax", "call", "garden", "Ärger", "forest", "x2", "2027", "paint", "fence"]
 TAGS = ["home", "Work", "büro", "a,b", "late"]
 PRIORITIES = ["low", "normal", "high", "urgent"]
-NOW = datetime.datetime.now(datetime.timezone.utc)
 
 Task = dict[str, Any]
+
+
+@functools.cache
+def now() -> datetime.datetime:
+    """When these tests began, which may be long after they were read."""
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def write_instant(at: datetime.datetime) -> str:
@@ -43,7 +49,7 @@ def random_task(rng: random.Random) -> Task:
     }
     if rng.random() < 0.7:
         # few distinct instants, none of them now: many tasks share a sort key
-        task["due_at"] = write_instant(NOW + datetime.timedelta(days=rng.randint(-15, 15), hours=2))
+        task["due_at"] = write_instant(now() + datetime.timedelta(days=rng.randint(-15, 15), hours=12))
     return task
 
 
@@ -102,7 +108,7 @@ SEARCHES: list[tuple[str, Callable[[Task], bool]]] = [
 
 
 def is_overdue(task: Task) -> bool:
-    return task["status"] == "open" and task["due_at"] is not None and task["due_at"] < write_instant(NOW)
+    return task["status"] == "open" and task["due_at"] is not None and task["due_at"] < write_instant(now())
 
 
 def random_filters(rng: random.Random) -> tuple[dict[str, str], Callable[[Task], bool]]:
@@ -116,8 +122,8 @@ def random_filters(rng: random.Random) -> tuple[dict[str, str], Callable[[Task],
             checks.append(check)
 
     status, priority, tag = rng.choice(["open", "completed"]), rng.choice(PRIORITIES), rng.choice(TAGS)
-    after = write_instant(NOW + datetime.timedelta(days=rng.randint(-15, 15)))
-    before = write_instant(NOW + datetime.timedelta(days=rng.randint(-15, 15)))
+    after = write_instant(now() + datetime.timedelta(days=rng.randint(-15, 15)))
+    before = write_instant(now() + datetime.timedelta(days=rng.randint(-15, 15)))
     overdue, (text, finds) = rng.random() < 0.5, rng.choice(SEARCHES)
     is_trash = rng.random() < 0.2
     maybe("status", status, lambda t: t["status"] == status)
