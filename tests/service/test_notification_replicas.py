@@ -80,9 +80,9 @@ def count(database: Database, state: int) -> int:
     return database.value("notification", "SELECT count(*) FROM delivery WHERE state = %s", state)
 
 
-def wait_sent(database: Database, n: int, limit_s: float = 60) -> None:
+def wait_sent(database: Database, n: int) -> None:
     try:
-        wait_for(f"{n} to be sent", lambda: count(database, 3) == n, limit_s)
+        wait_for(f"{n} to be sent", lambda: count(database, 3) == n)
     except AssertionError:
         states = database.execute("notification", "SELECT state, count(*) FROM delivery GROUP BY 1 ORDER BY 1")
         raise AssertionError(f"{states}, unsettled {unsettled(database)}, SEED={SEED}") from None

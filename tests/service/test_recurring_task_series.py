@@ -76,8 +76,8 @@ class World:
     def said(self, series: Series) -> list[Event]:
         return [p.event for p in self.published() if p.data["series_id"] == series.id]
 
-    def wait_said(self, series: Series, n: int, limit_s: float = 20) -> list[Event]:
-        return wait_for(f"{n} events", lambda: len(s := self.said(series)) >= n and s, limit_s)
+    def wait_said(self, series: Series, n: int) -> list[Event]:
+        return wait_for(f"{n} events", lambda: len(s := self.said(series)) >= n and s)
 
     def is_settled(self) -> bool:
         n_open = "SELECT count(*) FROM series WHERE decide_at <= now() OR claimed_until IS NOT NULL"
