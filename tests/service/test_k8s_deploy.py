@@ -209,8 +209,33 @@ def test_a_second_rollback_does_not_go_forward(fake: FakeCluster, history: list[
     assert f"the release is already back at what revision {at} was" in done.stdout
     assert done.stdout.splitlines()[-1].endswith("--revision N, to go further back")
     assert fake.changes() == []
-    assert fake.run("rollback", "--no-smoke", "--revision", "2").returncode == 0
-    assert fake.changes() == ["helm rollback todo-app 2 --wait --timeout 10m"]
+
+
+@pytest.mark.parametrize(
+    ("history", "wanted", "refused"),
+    [
+        (["superseded", "superseded", "deployed:Rollback to 1"], "2", True),
+        (["superseded", "superseded", "superseded:Rollback to 1", "deployed:Rollback to 3"], "2", True),
+        (["superseded", "deployed", "failed"], "3", True),
+        (["superseded", "superseded", "superseded:Rollback to 1", "deployed"], "2", False),
+        (["superseded", "superseded", "superseded:Rollback to 1", "deployed"], "3", False),
+        (["superseded", "superseded", "superseded", "deployed:Rollback to 2"], "1", False),
+    ],
+)
+def test_rollback_goes_back_alone(fake: FakeCluster, history: list[str], wanted: str, refused: bool) -> None:
+    """The schemas of a newer revision were migrated by its upgrade, and no rollback does that."""
+    with_history(fake, *history)
+    done = fake.run("rollback", "--no-smoke", "--revision", wanted)
+    assert done.returncode == refused, done.stdout + done.stderr
+    assert fake.changes() == ([] if refused else [f"helm rollback todo-app {wanted} --wait --timeout 10m"])
+    if refused:
+        assert f"revision {wanted} came after what runs" in done.stderr and "scripts/deploy" in done.stderr
+
+
+def test_a_revision_is_a_number(fake: FakeCluster) -> None:
+    with_history(fake, "superseded", "deployed")
+    done = fake.run("rollback", "--revision", "last")
+    assert done.returncode == 1 and "--revision last is no number" in done.stderr
 
 
 def test_rollback_of_the_first_release_says_so(fake: FakeCluster) -> None:
