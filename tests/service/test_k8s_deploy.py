@@ -57,6 +57,23 @@ def test_deploy_refuses_a_release_that_hangs(fake: FakeCluster) -> None:
     assert fake.changes() == []
 
 
+@pytest.mark.parametrize(
+    ("left", "said", "following"),
+    [
+        ("", "helm took it back", "scripts/check-health"),
+        ("deployed", "helm took it back", "scripts/check-health"),
+        ("pending-rollback", "helm could not take it back: it is pending-rollback", "scripts/rollback"),
+    ],
+)
+def test_deploy_says_what_is_left_of_a_failure(fake: FakeCluster, left: str, said: str, following: str) -> None:
+    fake.add("crd", "components.dapr.io")
+    fake.change(after_failure=left)
+    done = fake.run("deploy", "--no-smoke", "--tag", "v9")
+    assert done.returncode == 1
+    assert said in done.stderr, done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"next:  {following}")
+
+
 def test_deploy_needs_dapr(fake: FakeCluster) -> None:
     done = fake.run("deploy")
     assert done.returncode == 1

@@ -189,4 +189,7 @@ def helm(state: dict[str, Any], words: list[str], text: str) -> int:
         print("  image: registry.example.org/todo/backend:v9")
     elif verb == "history":
         print(json.dumps(state["history"]) if "json" in words else "REVISION STATUS")
+    elif verb == "upgrade" and "after_failure" in state:  # what is left of a release that could not be installed
+        state["release"] = state["after_failure"]
+        return refuse("Error: UPGRADE FAILED: pods are not ready")
     return 0
