@@ -16,7 +16,7 @@ import time
 import urllib.parse
 
 from stacklib import WITH_DATABASE
-from stacklib.secrets_file import RINGS, add_key, make_active, next_login, role
+from stacklib.secrets_file import RINGS, add_key, laid_beside, make_active, next_login, role
 
 from . import Cluster, ClusterError, typed
 from .secrets import decode, replace
@@ -37,10 +37,8 @@ def read(cluster: Cluster, name: str) -> dict[str, str]:
 
 def rotate_ring(cluster: Cluster, name: str, settle_s: float) -> str:
     ring = read(cluster, name)
-    # an earlier run that was cut short left a key that is younger than the active one
-    younger = [kid for kid in ring if kid != "active" and kid > ring["active"]]
-    if younger:
-        kid = max(younger)
+    kid = laid_beside(ring)
+    if kid is not None:
         print(f"{name}: goes on with key {kid}, which an earlier run laid beside {ring['active']}")
     else:
         ring, kid = add_key(name, ring)

@@ -19,7 +19,7 @@ from .ingress import Ingress
 from .layout import Layout, read_json, run, write_private
 from .mail import Catcher
 from .ports import Ports, hold, holder
-from .secrets_file import Secrets, role
+from .secrets_file import RINGS, Secrets, role
 from .supervisor import Program, Supervisor
 
 BROKERS = {"redis": Redis, "kafka": Kafka}
@@ -412,15 +412,27 @@ class Machine:
             return ports.get(f"{name.removeprefix('daprd-')}.dapr_http")
         return ports.get(f"{name}.http", ports.get("ingress" if name == "nginx" else name))
 
-    def rotate(self, name: str) -> int:
+    def rotate(self, name: str, settle_s: float) -> int:
         """Give the services a new secret: the old one stays valid until they have read it."""
         if not self.running():
             raise StackError(f"nothing runs in {self.layout.dir}")
         secrets = Secrets(self.layout)
-        login = secrets.rotate(name)
-        if login:
-            Database(self.layout, secrets).set_password(login)
-        secrets.save()
-        reload_secret_store(self.layout)
+        if name in RINGS:
+            self.lay_beside(secrets, name, settle_s)
+        else:
+            Database(self.layout, secrets).set_password(secrets.change_login(name))
+        self.publish(secrets)
         print(f"{name} is new; the services use it within a minute")
         return 0
+
+    def lay_beside(self, secrets: Secrets, name: str, settle_s: float) -> None:
+        """No replica may sign or seal with a key that another one does not know yet."""
+        kid = secrets.lay_beside(name)
+        self.publish(secrets)
+        print(f"{name}: key {kid} lies beside the active one; waiting {settle_s:.0f} s, until every replica has read it", flush=True)
+        time.sleep(settle_s)
+        secrets.activate(name, kid)
+
+    def publish(self, secrets: Secrets) -> None:
+        secrets.save()
+        reload_secret_store(self.layout)

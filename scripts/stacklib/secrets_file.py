@@ -66,6 +66,11 @@ def add_key(name: str, ring: dict[str, str]) -> tuple[dict[str, str], str]:
     return {**ring, kid: random_key()}, kid
 
 
+def laid_beside(ring: dict[str, str]) -> str | None:
+    """The youngest key that is not active yet: an earlier rotation, which was cut short, has left it."""
+    return max((kid for kid in ring if kid != "active" and kid > ring["active"]), default=None)
+
+
 def make_active(name: str, ring: dict[str, str], kid: str) -> dict[str, str]:
     """The ring with `kid` active, less the keys that nothing uses then."""
     last = ring["active"]
@@ -129,20 +134,26 @@ class Secrets:
     def superuser_url(self) -> str:
         return f"postgresql://postgres:{self.admin['superuser']}@{self.place()}"
 
-    def rotate(self, name: str) -> str | None:
-        """Put a new value at `name`; return the database login whose password changed, if any."""
-        if name in RINGS:
-            ring, kid = add_key(name, self.store[name])
-            self.store[name] = make_active(name, ring, kid)
-            return None
+    def lay_beside(self, name: str) -> str:
+        """Put a new key into the ring, not active yet; return its kid."""
+        kid = laid_beside(self.store[name])
+        if kid is None:
+            self.store[name], kid = add_key(name, self.store[name])
+        return kid
+
+    def activate(self, name: str, kid: str) -> None:
+        self.store[name] = make_active(name, self.store[name], kid)
+
+    def change_login(self, name: str) -> str:
+        """Let the service use its other login, with a new password; return that login."""
         service = name.removesuffix("-database")
-        if name.endswith("-database") and service in WITH_DATABASE:
-            login = next_login(service, self.store[name]["url"])
-            self.admin["passwords"][login] = secrets.token_hex(24)
-            self.store[name] = {"url": self.url(login)}
-            return login
-        names = [*RINGS, *(f"{s}-database" for s in WITH_DATABASE)]
-        raise StackError(f"{name}: what can be rotated is {', '.join(names)}")
+        if not name.endswith("-database") or service not in WITH_DATABASE:
+            names = [*RINGS, *(f"{s}-database" for s in WITH_DATABASE)]
+            raise StackError(f"{name}: what can be rotated is {', '.join(names)}")
+        login = next_login(service, self.store[name]["url"])
+        self.admin["passwords"][login] = secrets.token_hex(24)
+        self.store[name] = {"url": self.url(login)}
+        return login
 
     def save(self) -> None:
         write_private(self.layout.secrets, json.dumps(self.store, indent=2) + "\n")
