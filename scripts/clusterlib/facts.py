@@ -156,7 +156,7 @@ class Facts:
         there = {b["metadata"]["name"]: b for b in self.cluster.items("poddisruptionbudgets")}
         for service in SERVICES:
             if service not in there and self.replicas(service) < 2:
-                continue  # a budget for one pod would only hold the drain up
+                continue  # a budget for one pod protects nothing
             status = there.get(service, {}).get("status", {})
             if not status.get("expectedPods"):
                 yield f"{service}: no PodDisruptionBudget that knows its pods"
