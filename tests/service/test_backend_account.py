@@ -266,15 +266,11 @@ def test_what_waits_for_a_deletion_finds_the_account_gone(service, database, met
     """Its statement began before the deletion committed, and still sees the row it waits for."""
     user = User(service)
     task = user.post("/tasks", json={"title": "task"}).json()
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH%%'"
-    )
     with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
         deletion.autocommit = False
         deletion.execute("DELETE FROM account WHERE id = %s", (user.id,))
         answer = pool.submit(user.request, method, path.format(id=task["id"]), json=body)
-        wait_for(f"{method} {path} to wait", lambda: database.value("public", waiting) == 1)
+        wait_for(f"{method} {path} to wait", lambda: database.waiting("WITH%") == 1)
         deletion.commit()
         refused(answer.result(), 401, "unauthenticated")
 

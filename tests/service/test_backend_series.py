@@ -228,15 +228,11 @@ class TestNext:
         """Between the statement that finds no room and the stop its account goes, but not yet its tasks."""
         database, event = service.database, due_event(add(ada, missed="catch_up"))
         database.execute("backend", "UPDATE account SET task_count = 100 WHERE id = %s", ada.id)
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE '%%JOIN idempotency%%'"
-        )
         with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
             deletion.autocommit = False
             deletion.execute("LOCK TABLE idempotency")
             done = pool.submit(deliver, sidecar, event)
-            wait_for("the stop to wait", lambda: database.value("public", waiting) == 1)
+            wait_for("the stop to wait", lambda: database.waiting("%JOIN idempotency%") == 1)
             deletion.execute("DELETE FROM account WHERE id = %s", (ada.id,))
             deletion.commit()
             done.result()

@@ -224,13 +224,9 @@ def test_a_trash_that_commits_first_holds_whatever_was_read_before(replicas: lis
     """Both wait for the owner's row, the trash in front; what is to be made has read its series by then."""
     task = add(ada, missed="catch_up")
     database = replicas[0].database
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE %s"
-    )
 
     def waits(text: str) -> None:
-        wait_for(text, lambda: database.value("backend", waiting, f"%{text}%") == 1)
+        wait_for(text, lambda: database.waiting(f"%{text}%") == 1)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool, database.connect("backend") as lock:
         lock.autocommit = False
@@ -280,17 +276,13 @@ def test_a_series_goes_with_the_last_of_two_that_are_purged_at_once(replicas: li
     for one in tasks:
         ada.delete(f"/tasks/{one['id']}")
     database = replicas[0].database
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE '%%DELETE FROM task %%'"
-    )
     with concurrent.futures.ThreadPoolExecutor(2) as pool, database.connect("backend") as lock:
         lock.autocommit = False
         lock.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (ada.id,))
         purges = []
         for one in (tasks[first], tasks[1 - first]):
             purges.append(pool.submit(ada.delete, f"/tasks/{one['id']}?purge=true"))
-            wait_for("it to wait", lambda: database.value("backend", waiting) == len(purges))
+            wait_for("it to wait", lambda: database.waiting("%DELETE FROM task %") == len(purges))
         lock.rollback()
         assert [p.result().status_code for p in purges] == [204, 204]
     assert database.value("backend", "SELECT count(*) FROM series WHERE owner_id = %s", ada.id) == 0

@@ -89,19 +89,15 @@ def test_right_and_wrong_passwords_at_once_do_not_wait_for_each_other(service, d
     address = failure_digest("address", "127.0.0.1")
     email = next(e for e in iter(new_email, None) if failure_digest("account", e) < address)
     User(service, email=email)
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %s"
-    )
     take = "SELECT FROM sign_in_failure WHERE digest = %s FOR UPDATE"
     with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as attempt:
         with database.connect("backend") as lock, lock.transaction():
             lock.execute("LOCK TABLE account")  # which is read between the attempt and its end
             answer = pool.submit(sign_in, service, email)
-            wait_for("the attempt", lambda: database.value("public", waiting, "%a.email = $1%") == 1)
+            wait_for("the attempt", lambda: database.waiting("%a.email = $1%") == 1)
             attempt.autocommit = False
             assert attempt.execute(take, (failure_digest("account", email),)).rowcount == 1
-        wait_for("its end to wait", lambda: database.value("public", waiting, "%forgotten AS%") == 1)
+        wait_for("its end to wait", lambda: database.waiting("%forgotten AS%") == 1)
         assert attempt.execute(take, (address,)).rowcount == 1
         attempt.commit()
         assert answer.result().status_code == 200
@@ -115,15 +111,11 @@ def test_a_sign_in_that_waits_for_a_deletion_finds_no_account(service, database,
     user = User(service)
     for _ in range(0 if has_room else 4):
         user.sign_in()
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%oldest AS%%'"
-    )
     with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as deletion:
         deletion.autocommit = False
         deletion.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (user.id,))
         answer = pool.submit(sign_in, service, user.email)
-        wait_for("the sign-in to wait", lambda: database.value("public", waiting) == 1)
+        wait_for("the sign-in to wait", lambda: database.waiting("%oldest AS%") == 1)
         deletion.execute("DELETE FROM account WHERE id = %s", (user.id,))
         deletion.commit()
         refused(answer.result(), 401, "wrong_credentials")
@@ -310,16 +302,12 @@ def test_a_refresh_that_waits_for_the_end_of_its_session_is_told_of_it(service, 
     """And holds none of its tokens meanwhile, which the end of the session deletes too, after it."""
     user = User(service)
     session_id = user.get("/sessions").json()["sessions"][0]["id"]
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%used AS%%'"
-    )
     with concurrent.futures.ThreadPoolExecutor(1) as pool, database.connect("backend") as ending:
         ending.autocommit = False
         end = "DELETE FROM session WHERE id = %s"
         ending.execute("SELECT FROM session WHERE id = %s FOR UPDATE" if locked_first else end, (session_id,))
         answer = pool.submit(user.post, "/session/refresh")
-        wait_for("the refresh to wait", lambda: database.value("public", waiting) == 1)
+        wait_for("the refresh to wait", lambda: database.waiting("%used AS%") == 1)
         ending.execute(end, (session_id,))
         ending.commit()
         refused(answer.result(), 401, "session_ended")

@@ -174,15 +174,11 @@ def test_a_series_goes_with_its_last_task_whatever_the_snapshot_shows(service: S
     first = series.add(ada)
     newest = series.make_next(ada, service.sidecar, first)
     ada.delete(f"/tasks/{newest['id']}")
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE 'WITH due AS%%'"
-    )
     age = "UPDATE task SET deleted_at = deleted_at - interval '31 days' WHERE id = %s"
     with database.connect("backend") as db, db.transaction():
         db.execute("SELECT FROM task WHERE id = %s FOR KEY SHARE", (newest["id"],))
         database.execute("backend", age, newest["id"])
-        wait_for("the purge to wait", lambda: database.value("backend", waiting) == 1)
+        wait_for("the purge to wait", lambda: database.waiting("WITH due AS%") == 1)
         db.execute("DELETE FROM task WHERE id = %s", (first["id"],))
     wait_until_gone(service, [newest["id"]])
     assert database.value("backend", "SELECT count(*) FROM series WHERE owner_id = %s", ada.id) == 0

@@ -251,10 +251,6 @@ class TestLife:
         """The second one waits for the first, whose kept reply is not in its snapshot."""
         carl, database = User(service), service.database
         database.execute("backend", "UPDATE account SET task_count = 49 WHERE id = %s", carl.id)
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE 'WITH known AS%%'"
-        )
 
         def send() -> Any:
             return carl.post("/tasks", json={"title": "the last"}, headers={"Idempotency-Key": "twice"})
@@ -263,7 +259,7 @@ class TestLife:
             with lock.transaction():
                 lock.execute("SELECT FROM account WHERE id = %s FOR UPDATE", (carl.id,))
                 sent = [pool.submit(send), pool.submit(send)]
-                wait_for("both to wait", lambda: database.value("public", waiting) == 2)
+                wait_for("both to wait", lambda: database.waiting("WITH known AS%") == 2)
             answers = [s.result() for s in sent]
         assert [a.status_code for a in answers] == [201, 201]
         assert answers[0].json() == answers[1].json()

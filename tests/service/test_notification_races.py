@@ -66,11 +66,18 @@ def hold(lock: psycopg.Connection, user: User) -> None:
 
 def wait_until_waits(database: Database, part: str) -> None:
     """For the statement that has this text to wait for a lock."""
-    sql = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND strpos(query, %s) > 0"
-    )
-    wait_for(f"a lock: {part}", lambda: database.value("notification", sql, part) == 1)
+    wait_for(f"a lock: {part}", lambda: database.waiting("%" + part.replace("_", r"\_") + "%") == 1)
+
+
+def check_ends_with_its_account(
+    ledger: Ledger, database: Database, lock: psycopg.Connection, deleted: concurrent.futures.Future[None]
+) -> None:
+    """The attempt waits for the deletion, which goes on once the lock is gone; of neither anything is left or told."""
+    wait_until_waits(database, "closing AS")
+    lock.rollback()
+    deleted.result()
+    wait_for("nothing to be left", lambda: database.value("notification", "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
+    assert ledger.rows() == [] and ledger.events("reminder.due", "notification.sent") == []
 
 
 def test_a_title_that_is_purged_during_an_attempt_stays_away(
@@ -122,11 +129,7 @@ def test_who_closes_an_attempt_waits_for_the_end_of_its_account(
     deleted = pool.submit(tell, sidecar, user.deleted())
     wait_until_waits(database, "told AS MATERIALIZED")
     answers.set()
-    wait_until_waits(database, "closing AS")
-    lock.rollback()
-    deleted.result()
-    wait_for("nothing to be left", lambda: database.value("notification", "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
-    assert ledger.rows() == [] and ledger.events("reminder.due", "notification.sent") == []
+    check_ends_with_its_account(ledger, database, lock, deleted)
 
 
 def test_what_ends_with_its_account_is_not_told(
@@ -140,8 +143,4 @@ def test_what_ends_with_its_account_is_not_told(
     deleted = pool.submit(tell, sidecar, user.deleted())
     wait_until_waits(database, "INSERT INTO app_user AS u (id, version, deleted_at)")
     answers.set()
-    wait_until_waits(database, "closing AS")
-    lock.rollback()
-    deleted.result()
-    wait_for("nothing to be left", lambda: database.value("notification", "SELECT count(*) FROM attempt WHERE ended_at IS NULL") == 0)
-    assert ledger.rows() == [] and ledger.events("reminder.due", "notification.sent") == []
+    check_ends_with_its_account(ledger, database, lock, deleted)

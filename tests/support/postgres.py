@@ -203,6 +203,14 @@ class Database:
         assert len(rows) == 1, f"{len(rows)} rows of {statement}"
         return rows[0][0]
 
+    def waiting(self, pattern: str) -> int:
+        """How many statements whose text is LIKE `pattern` wait for a lock."""
+        statement = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND query LIKE %s"
+        )
+        return self.value("public", statement, pattern)
+
     def drop(self) -> None:
         with self.cluster.connect("postgres") as db:
             db.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
